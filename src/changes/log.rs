@@ -1,6 +1,8 @@
 //! Published state: what exists, what is gone, and in which order it changed.
 
 use super::position::{ListStatus, Position};
+use crate::model::history::TransitionHistory;
+use crate::model::object::Tombstone;
 use crate::model::relation::Topology;
 use crate::model::{Change, ChangeKind, HostId, Name, Object, ObjectClass};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -15,23 +17,6 @@ pub(super) const RECENT_TRANSITIONS: usize = 4_096;
 /// forgotten and `oldest` moves: who resumes from before gets a snapshot.
 const TOMBSTONES: usize = 200_000;
 
-/// Where transitions older than the ones in memory are read.
-pub trait TransitionHistory: Send + Sync {
-    /// Reads up to `limit` transitions after a sequence, in order. Blocks on the disk.
-    ///
-    /// # Errors
-    /// [`HistoryError`] if the store cannot be read.
-    fn read(&self, after: u64, limit: usize) -> Result<Vec<Arc<Change>>, HistoryError>;
-
-    /// The sequence after which every transition is still kept.
-    fn oldest(&self) -> u64;
-}
-
-/// Old transitions could not be read.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("transitions cannot be read: {0}")]
-pub struct HistoryError(pub String);
-
 /// What the store knew at start.
 #[derive(Debug, Default)]
 pub struct Restored {
@@ -41,8 +26,8 @@ pub struct Restored {
     pub head: u64,
     /// Everything that exists.
     pub objects: Vec<Arc<Object>>,
-    /// Everything that is gone and remembered, in its last state.
-    pub tombstones: Vec<Arc<Object>>,
+    /// Everything that is gone and remembered.
+    pub tombstones: Vec<Tombstone>,
     /// Highest sequence of a tombstone that is no longer kept.
     pub forgotten: u64,
 }
@@ -61,7 +46,7 @@ pub struct Page {
 pub(super) enum Slot {
     Free,
     Live(Arc<Object>),
-    Gone(Arc<Object>),
+    Gone(Arc<Tombstone>),
 }
 
 #[derive(Default)]
@@ -106,8 +91,8 @@ impl ChangeLog {
         for object in restored.objects {
             state.put(object);
         }
-        for object in restored.tombstones {
-            state.bury(object);
+        for tombstone in restored.tombstones {
+            state.bury(tombstone);
         }
         Self {
             epoch: restored.epoch,
@@ -297,7 +282,7 @@ impl State {
     fn apply(&mut self, change: &Arc<Change>) {
         match change.kind {
             ChangeKind::Created | ChangeKind::Changed => self.put(Arc::clone(&change.object)),
-            ChangeKind::Removed => self.bury(Arc::clone(&change.object)),
+            ChangeKind::Removed => self.bury(Tombstone::of(&change.object, change.time)),
         }
         self.recent.push_back(Arc::clone(change));
         if self.recent.len() > RECENT_TRANSITIONS {
@@ -323,9 +308,9 @@ impl State {
                     objects.remove(name);
                 }
             }
-            Slot::Gone(object) => {
-                self.index.remove(&object.last_change_sequence);
-                self.tombstones.remove(&object.last_change_sequence);
+            Slot::Gone(tombstone) => {
+                self.index.remove(&tombstone.last_change_sequence);
+                self.tombstones.remove(&tombstone.last_change_sequence);
             }
             Slot::Free => {}
         }
@@ -340,11 +325,11 @@ impl State {
         self.slots[slot as usize] = Slot::Live(object);
     }
 
-    fn bury(&mut self, object: Arc<Object>) {
-        let slot = self.vacate(&object.name);
-        self.index.insert(object.last_change_sequence, slot);
-        self.tombstones.insert(object.last_change_sequence, slot);
-        self.slots[slot as usize] = Slot::Gone(object);
+    fn bury(&mut self, tombstone: Tombstone) {
+        let slot = self.vacate(&tombstone.name);
+        self.index.insert(tombstone.last_change_sequence, slot);
+        self.tombstones.insert(tombstone.last_change_sequence, slot);
+        self.slots[slot as usize] = Slot::Gone(Arc::new(tombstone));
         while self.tombstones.len() > TOMBSTONES {
             self.forget_oldest_tombstone();
         }
@@ -353,8 +338,8 @@ impl State {
     fn forget_oldest_tombstone(&mut self) {
         let Some((sequence, slot)) = self.tombstones.pop_first() else { return };
         self.index.remove(&sequence);
-        if let Slot::Gone(object) = std::mem::replace(&mut self.slots[slot as usize], Slot::Free) {
-            self.by_name.remove(&object.name);
+        if let Slot::Gone(tombstone) = std::mem::replace(&mut self.slots[slot as usize], Slot::Free) {
+            self.by_name.remove(&tombstone.name);
         }
         self.free.push(slot);
         self.forgotten = self.forgotten.max(sequence);

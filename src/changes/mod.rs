@@ -10,7 +10,7 @@ mod position;
 mod subscription;
 
 pub use digest::{digest_of, state_digest};
-pub use log::{ChangeLog, HistoryError, Page, Restored, TransitionHistory};
+pub use log::{ChangeLog, Page, Restored};
 pub use position::{ListCondition, ListStatus, Position, StatusReason};
 pub use subscription::{
     Delivery, DeliveryKind, DeliveryMode, GapPolicy, LagReason, Selector, StartError, StreamEvent, StreamItem,

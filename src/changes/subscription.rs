@@ -455,7 +455,7 @@ impl Subscription {
     fn visit(&mut self, slot: u32) -> Option<Delivery> {
         let (object, gone) = match self.log.slot(slot) {
             Slot::Live(object) => (object, false),
-            Slot::Gone(object) => (object, true),
+            Slot::Gone(tombstone) => (Arc::new(tombstone.as_object()), true),
             Slot::Free => return None,
         };
         if !self.selector.wants_class(object.class()) {

@@ -55,6 +55,8 @@ pub enum Report {
     Observed {
         /// Through which endpoint.
         key: EndpointKey,
+        /// Through which connection of it.
+        generation: u64,
         /// Why.
         cause: Cause,
         /// What.
