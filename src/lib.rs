@@ -1,1 +1,31 @@
+//! `vrm`: the virtualized resource manager of ITU-T draft M.mivrcc.
 
+#[cfg(feature = "daemon")]
+pub mod changes;
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod client;
+#[cfg(feature = "daemon")]
+pub mod collect;
+#[cfg(feature = "daemon")]
+pub mod daemon;
+#[cfg(feature = "daemon")]
+pub mod engine;
+#[cfg(feature = "daemon")]
+pub mod host;
+#[cfg(feature = "daemon")]
+pub mod hypervisor;
+#[cfg(feature = "daemon")]
+pub mod inventory;
+pub mod model;
+#[cfg(feature = "daemon")]
+pub mod northbound;
+#[cfg(feature = "daemon")]
+pub mod settings;
+#[cfg(feature = "cli")]
+pub mod setup;
+#[cfg(feature = "daemon")]
+pub mod store;
+#[cfg(feature = "daemon")]
+pub mod telemetry;
+pub mod wire;

@@ -1,1 +1,3 @@
+//! The daemon: arguments and exit codes.
+
 fn main() {}

@@ -1,0 +1,141 @@
+//! Relations between managed objects, and the view of the managed world that pure modules get.
+
+use super::name::{Name, ObjectClass};
+use super::object::{Body, Object};
+use std::sync::Arc;
+
+/// Relation between two objects (information model section 2.4), named from the first to the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Relation {
+    /// Virtual machine to the host it runs on.
+    RunsOn,
+    /// Virtual machine to every host that holds its definition.
+    DefinedOn,
+    /// Virtual machine to the volume one of its disks uses.
+    UsesVolume,
+    /// Volume to its pool.
+    StoredIn,
+    /// Volume to the volume below it.
+    BackedBy,
+    /// Pool or virtual machine to what it really lies on.
+    LiesOn,
+    /// Virtual machine to a network one of its NICs is attached to.
+    AttachedTo,
+    /// Network to a NIC of its host it forwards through; the NIC is part of the host, so the host is named.
+    UplinkedBy,
+    /// Snapshot to its virtual machine.
+    SnapshotOf,
+    /// Snapshot to its parent.
+    ChildOf,
+    /// Image to a volume that holds it.
+    LocatedIn,
+    /// Any object to the one that contains it.
+    ContainedIn,
+}
+
+impl Relation {
+    /// Every relation.
+    pub const ALL: [Self; 12] = [
+        Self::RunsOn,
+        Self::DefinedOn,
+        Self::UsesVolume,
+        Self::StoredIn,
+        Self::BackedBy,
+        Self::LiesOn,
+        Self::AttachedTo,
+        Self::UplinkedBy,
+        Self::SnapshotOf,
+        Self::ChildOf,
+        Self::LocatedIn,
+        Self::ContainedIn,
+    ];
+
+    /// The relation's name on the interface.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RunsOn => "runs_on",
+            Self::DefinedOn => "defined_on",
+            Self::UsesVolume => "uses_volume",
+            Self::StoredIn => "stored_in",
+            Self::BackedBy => "backed_by",
+            Self::LiesOn => "lies_on",
+            Self::AttachedTo => "attached_to",
+            Self::UplinkedBy => "uplinked_by",
+            Self::SnapshotOf => "snapshot_of",
+            Self::ChildOf => "child_of",
+            Self::LocatedIn => "located_in",
+            Self::ContainedIn => "contained_in",
+        }
+    }
+}
+
+/// The managed world as pure modules see it: a snapshot that does not change while it is looked at.
+pub trait Topology {
+    /// The object of a name.
+    fn object(&self, name: &Name) -> Option<Arc<Object>>;
+
+    /// All objects of a class, ordered by name.
+    fn objects(&self, class: ObjectClass) -> Vec<Arc<Object>>;
+
+    /// The volume whose path on a host is `path`.
+    fn volume_by_path(&self, host: &super::name::HostId, path: &str) -> Option<Name>;
+}
+
+/// The relations that start at an object, as far as the other end exists.
+pub fn relations(object: &Object, topology: &dyn Topology) -> Vec<(Relation, Name)> {
+    let mut found = Vec::new();
+    collect_relations(object, topology, &mut found);
+    found.sort();
+    found.dedup();
+    found.retain(|(_, name)| topology.object(name).is_some());
+    found
+}
+
+fn collect_relations(object: &Object, topology: &dyn Topology, found: &mut Vec<(Relation, Name)>) {
+    if let Some(parent) = object.name.parent() {
+        found.push((Relation::ContainedIn, parent));
+    }
+    match &object.body {
+        Body::VirtualMachine(vm) => {
+            for host in &vm.defined_on {
+                found.push((Relation::DefinedOn, Name::host(host)));
+            }
+            found.extend(vm.backing_sources.iter().map(|source| (Relation::LiesOn, Name::storage_backing(source))));
+            let Some(host) = &vm.host else { return };
+            if vm.run_state.is_active() {
+                found.push((Relation::RunsOn, Name::host(host)));
+            }
+            for disk in &vm.definition.disks {
+                if let Some(volume) = topology.volume_by_path(host, &disk.source) {
+                    found.push((Relation::UsesVolume, volume));
+                }
+            }
+            for nic in vm.definition.nics.iter().filter(|nic| !nic.network.is_empty()) {
+                found.push((Relation::AttachedTo, Name::network(host, &nic.network)));
+            }
+        }
+        Body::StoragePool(pool) if !pool.backing_source.is_empty() => {
+            found.push((Relation::LiesOn, Name::storage_backing(&pool.backing_source)));
+        }
+        Body::Volume(volume) => {
+            let Some(host) = &volume.host else { return };
+            found.push((Relation::StoredIn, Name::storage_pool(host, &volume.pool)));
+            if let Some(below) = topology.volume_by_path(host, &volume.backing_path) {
+                found.push((Relation::BackedBy, below));
+            }
+        }
+        Body::Network(network) if !network.uplinks.is_empty() => {
+            found.extend(network.host.iter().map(|host| (Relation::UplinkedBy, Name::host(host))));
+        }
+        Body::Snapshot(snapshot) => {
+            found.push((Relation::SnapshotOf, Name::virtual_machine(snapshot.vm_uuid)));
+            if !snapshot.parent.is_empty() {
+                found.push((Relation::ChildOf, Name::snapshot(snapshot.vm_uuid, &snapshot.parent)));
+            }
+        }
+        Body::Image(image) => {
+            found.extend(image.volumes.iter().map(|volume| (Relation::LocatedIn, Name::new(volume.as_str()))));
+        }
+        _ => {}
+    }
+}
