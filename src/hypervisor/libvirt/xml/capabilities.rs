@@ -62,7 +62,11 @@ fn processor(cpu: Element<'_, '_>, cells: &[Element<'_, '_>]) -> HostCpu {
     let threads = count("threads").unwrap_or_default();
     let seen = cpus(cells).count();
     let sockets = socket_count(cells).or_else(|| count("sockets")).unwrap_or_default();
-    let logical = if seen > 0 { u32::try_from(seen).unwrap_or(u32::MAX) } else { sockets * cores * threads };
+    let logical = if seen > 0 {
+        u32::try_from(seen).unwrap_or(u32::MAX)
+    } else {
+        sockets.saturating_mul(cores).saturating_mul(threads)
+    };
     HostCpu {
         model: cpu.text_of("model"),
         arch: cpu.text_of("arch"),

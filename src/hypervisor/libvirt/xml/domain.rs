@@ -181,16 +181,16 @@ fn read_small_device(device: Element<'_, '_>, name: &str, definition: &mut VmDef
         "tpm" => definition.tpm = true,
         "memballoon" => definition.balloon = device.peek("model") != Some("none"),
         "serial" | "parallel" => definition.consoles.push(name.to_owned()),
-        "console" if !repeats_serial(device) => definition.consoles.push(name.to_owned()),
+        "console" if !repeats_serial(device, definition) => definition.consoles.push(name.to_owned()),
         "graphics" => definition.consoles.push(device.word("type")),
         "channel" => read_channel(device, &mut definition.agent),
         _ => {}
     }
 }
 
-/// libvirt shows the first serial port a second time as a console.
-fn repeats_serial(console: Element<'_, '_>) -> bool {
-    let has_serial = console.node().prev_siblings().any(|sibling| sibling.has_tag_name("serial"));
+/// libvirt shows the first serial port a second time as a console, after it.
+fn repeats_serial(console: Element<'_, '_>, definition: &VmDefinition) -> bool {
+    let has_serial = definition.consoles.iter().any(|console| console == "serial");
     has_serial && console.child("target").is_none_or(|target| matches!(target.peek("type"), None | Some("serial")))
 }
 

@@ -150,7 +150,9 @@ impl Walk<'_> {
 fn is_withheld(node: Node<'_, '_>) -> bool {
     let suspicious = |node: Node<'_, '_>| {
         secrets::is_suspicious(node.tag_name().name())
-            || node.attributes().any(|attribute| secrets::is_suspicious(attribute.value()))
+            || node.attributes().any(|attribute| {
+                !secrets::is_secret_attribute(attribute.name()) && secrets::is_suspicious(attribute.value())
+            })
             || secrets::is_suspicious(&text_of(node))
     };
     let follows = |before: Node<'_, '_>| before.tag_name() == node.tag_name() && suspicious(before);

@@ -7,8 +7,10 @@ use super::source;
 pub fn hostdev(element: Element<'_, '_>) -> String {
     let kind = element.word("type");
     let Some(origin) = element.child("source") else { return kind };
-    let mode = element.word("mode");
-    if mode == "capabilities" {
+    if matches!(element.peek("mode"), Some("subsystem" | "capabilities")) {
+        element.claim_attribute("mode");
+    }
+    if element.peek("mode") == Some("capabilities") {
         return capability(origin, &kind);
     }
     match kind.as_str() {

@@ -4,6 +4,7 @@ use super::error::XmlError;
 use super::reader::{Element, with_root};
 use super::{extensions, nic, quantity, source};
 use crate::model::network::{Network, Subnet};
+use std::collections::HashSet;
 
 /// Reads a network XML (libvirt: virNetworkGetXMLDesc).
 ///
@@ -53,19 +54,18 @@ fn forward_mode(forward: Option<Element<'_, '_>>) -> String {
 }
 
 fn uplinks(forward: Element<'_, '_>) -> Vec<String> {
-    let mut uplinks: Vec<String> = forward.attribute("dev").map(str::to_owned).into_iter().collect();
-    for element in forward.elements() {
-        element.claim_attribute("connections");
-        let uplink = match element.name() {
-            "interface" | "pf" => element.word("dev"),
-            "address" => format!("pci:{}", source::pci_address(element)),
-            _ => continue,
-        };
-        if !uplinks.contains(&uplink) {
-            uplinks.push(uplink);
-        }
+    let main = forward.attribute("dev").map(str::to_owned).into_iter();
+    let mut seen = HashSet::new();
+    main.chain(forward.elements().filter_map(uplink)).filter(|uplink| seen.insert(uplink.clone())).collect()
+}
+
+fn uplink(element: Element<'_, '_>) -> Option<String> {
+    element.claim_attribute("connections");
+    match element.name() {
+        "interface" | "pf" => Some(element.word("dev")),
+        "address" => Some(format!("pci:{}", source::pci_address(element))),
+        _ => None,
     }
-    uplinks
 }
 
 fn subnet(ip: Element<'_, '_>) -> Option<Subnet> {

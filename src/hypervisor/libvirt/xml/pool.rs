@@ -51,7 +51,7 @@ fn figures(root: Element<'_, '_>) -> PoolVolatile {
 
 fn canonical_source(root: Element<'_, '_>, pool_type: &str, target_path: &str) -> String {
     if pool_type == "dir" {
-        return format!("dir:{target_path}");
+        return format!("dir:{}", source::local_path(target_path));
     }
     let Some(origin) = root.child("source") else { return format!("{pool_type}:{target_path}") };
     let child_word = |child: &'static str, name| origin.child(child).map(|child| child.word(name)).unwrap_or_default();
@@ -61,10 +61,7 @@ fn canonical_source(root: Element<'_, '_>, pool_type: &str, target_path: &str) -
         "logical" => format!("lvm:{}", origin.text_of("name")),
         "iscsi" | "iscsi-direct" => remote("iscsi", &child_word("device", "path")),
         "rbd" | "sheepdog" => remote(pool_type, &origin.text_of("name")),
-        "gluster" => {
-            let dir = child_word("dir", "path");
-            remote("gluster", format!("{}{dir}", origin.text_of("name")).trim_end_matches('/'))
-        }
+        "gluster" => remote("gluster", &format!("{}{}", origin.text_of("name"), child_word("dir", "path"))),
         "scsi" => origin.child("adapter").map_or_else(|| "scsi:".to_owned(), adapter),
         "fs" | "disk" => format!("{pool_type}:{}", child_word("device", "path")),
         _ => format!("{pool_type}:{}", named(origin, target_path)),

@@ -14,6 +14,10 @@ use std::collections::HashSet;
 /// Most prefixes without declaration that are repaired before a document counts as malformed.
 const MAX_UNDECLARED_PREFIXES: usize = 16;
 
+/// Longest text taken into the model, in bytes: an object has to fit into one message northbound.
+/// A longer one is cut and says its real size.
+const MAX_TEXT: usize = 4 << 10;
+
 /// Runs `read` on the root element of `text`, which must be named `root`.
 ///
 /// # Errors
@@ -24,8 +28,20 @@ pub fn with_root<T>(
     read: impl FnOnce(Element<'_, '_>) -> Result<T, XmlError>,
 ) -> Result<T, XmlError> {
     guard::check(text)?;
-    let text = declare_prefixes(text)?;
-    let document = parse(&text)?;
+    match parse(text) {
+        Err(roxmltree::Error::UnknownNamespace(..)) => {
+            let repaired = declare_prefixes(text)?;
+            read_root(&parse(&repaired).map_err(|error| refusal(&error))?, root, read)
+        }
+        parsed => read_root(&parsed.map_err(|error| refusal(&error))?, root, read),
+    }
+}
+
+fn read_root<T>(
+    document: &Document<'_>,
+    root: &'static str,
+    read: impl FnOnce(Element<'_, '_>) -> Result<T, XmlError>,
+) -> Result<T, XmlError> {
     let node = document.root_element();
     if !is_named(node, root) {
         let found = quantity::shortened(node.tag_name().name(), 64).into_owned();
@@ -35,11 +51,7 @@ pub fn with_root<T>(
     read(Element { node, claims: &claims })
 }
 
-fn parse(text: &str) -> Result<Document<'_>, XmlError> {
-    parse_raw(text).map_err(|error| refusal(&error))
-}
-
-fn parse_raw(text: &str) -> Result<Document<'_>, roxmltree::Error> {
+fn parse(text: &str) -> Result<Document<'_>, roxmltree::Error> {
     let options = ParsingOptions { allow_dtd: false, nodes_limit: guard::MAX_NODES, ..ParsingOptions::default() };
     Document::parse_with_options(text, options)
 }
@@ -55,16 +67,16 @@ fn refusal(error: &roxmltree::Error) -> XmlError {
 /// Declares prefixes that the document uses without declaring them.
 ///
 /// libxml2 takes such names as they are, so libvirt may hand out metadata with them.
-fn declare_prefixes(text: &str) -> Result<Cow<'_, str>, XmlError> {
-    let mut text = Cow::Borrowed(text);
+fn declare_prefixes(text: &str) -> Result<String, XmlError> {
+    let mut text = text.to_owned();
     for _ in 0..MAX_UNDECLARED_PREFIXES {
-        let prefix = match parse_raw(&text) {
+        let prefix = match parse(&text) {
             Err(roxmltree::Error::UnknownNamespace(prefix, _)) => prefix,
             Ok(_) | Err(_) => return Ok(text),
         };
         let Some(at) = end_of_root_name(&text) else { return Ok(text) };
         let (before, after) = text.split_at(at);
-        text = Cow::Owned(format!("{before} xmlns:{prefix}=\"urn:vrm:undeclared:{prefix}\"{after}"));
+        text = format!("{before} xmlns:{prefix}=\"urn:vrm:undeclared:{prefix}\"{after}");
     }
     Err(XmlError::TooComplex { what: "undeclared prefixes", limit: MAX_UNDECLARED_PREFIXES })
 }
@@ -176,7 +188,7 @@ impl<'d, 'i: 'd> Element<'d, 'i> {
 
     /// An attribute as text, empty if it is not there.
     pub fn word(self, name: &str) -> String {
-        self.attribute(name).unwrap_or_default().trim().to_owned()
+        bounded(self.attribute(name).unwrap_or_default().trim())
     }
 
     /// An attribute as a number; one that is no number stays left over.
@@ -208,7 +220,7 @@ impl<'d, 'i: 'd> Element<'d, 'i> {
 
     /// Text of the first child of that name, read; empty if there is none.
     pub fn text_of(self, path: &'d str) -> String {
-        self.at(path).map(|child| child.text().into_owned()).unwrap_or_default()
+        self.at(path).map(|child| bounded(&child.text())).unwrap_or_default()
     }
 
     /// Text of the element as a number; anything else stays left over.
@@ -249,6 +261,10 @@ impl<'d, 'i: 'd> Element<'d, 'i> {
             self.claims.add(self.node.id().get(), part);
         }
     }
+}
+
+fn bounded(text: &str) -> String {
+    quantity::shortened(text, MAX_TEXT).into_owned()
 }
 
 /// The text directly inside an element, without surrounding white space.

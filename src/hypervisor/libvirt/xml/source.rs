@@ -13,7 +13,9 @@ pub fn hosts(source: Element<'_, '_>, protocol: &str) -> String {
 
 fn host_text(host: Element<'_, '_>, protocol: &str) -> Option<String> {
     let port = host.attribute("port").unwrap_or_default();
-    host.attribute("transport");
+    if matches!(host.peek("transport"), Some("tcp" | "unix")) {
+        host.claim_attribute("transport");
+    }
     if let Some(socket) = host.attribute("socket") {
         return Some(format!("unix:{socket}"));
     }
@@ -38,9 +40,11 @@ fn default_port(protocol: &str) -> Option<&'static str> {
     })
 }
 
-/// `protocol://hosts/name`.
+/// `protocol://hosts/name`, or `protocol://hosts` without a name.
 pub fn network(protocol: &str, hosts: &str, name: &str) -> String {
-    format!("{protocol}://{hosts}/{}", name.trim_start_matches('/'))
+    let name = name.trim_matches('/');
+    let separator = if name.is_empty() { "" } else { "/" };
+    format!("{protocol}://{hosts}{separator}{name}")
 }
 
 /// Source of a disk, image or host device by the type its parent declares; empty without a medium.
@@ -61,6 +65,13 @@ pub fn disk(source: Element<'_, '_>, source_type: &str) -> String {
         "vhostuser" => source.attribute("path").map(|path| format!("vhostuser:{path}")).unwrap_or_default(),
         _ => String::new(),
     }
+}
+
+/// A local path as equal paths are written: without repeated or trailing slashes.
+pub fn local_path(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let root = if path.starts_with('/') { "/" } else { "" };
+    format!("{root}{}", parts.join("/"))
 }
 
 /// A PCI address as `0000:06:02.0`; parts that are no numbers stay as they are written.
