@@ -201,12 +201,18 @@ fn mount(line: &str) -> Option<Mount> {
     // Not the options of the mount: a service manager's sandbox shows every mount read-only to us.
     let read_only = entry.super_options.contains_key("ro");
     Some(Mount {
-        source: entry.mount_source.unwrap_or_default(),
+        source: unescaped(&entry.mount_source.unwrap_or_default()),
         fs_type: entry.fs_type,
-        mount_point: entry.mount_point,
+        mount_point: PathBuf::from(unescaped(&entry.mount_point.to_string_lossy())),
         read_only,
         device: entry.majmin,
     })
+}
+
+/// The kernel writes white space and backslashes in names as three octal digits.
+fn unescaped(text: &str) -> String {
+    let escapes = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\043", "#"), ("\\134", "\\")];
+    escapes.iter().fold(text.to_owned(), |text, (escape, plain)| text.replace(escape, plain))
 }
 
 /// Names and `..` of a path, last first.

@@ -114,11 +114,17 @@ impl SpaceProbe {
         results
     }
 
-    /// Paths that have not answered for at least `deadline`, with how long.
+    /// Paths that have not answered within `deadline`, with how long.
     pub fn hung(&self, deadline: Duration) -> BTreeMap<PathBuf, Duration> {
         let pending = lock(&self.pending);
         let ages = pending.iter().map(|(path, asked)| (path.clone(), asked.since.elapsed()));
-        ages.filter(|(_, age)| *age >= deadline).collect()
+        ages.filter(|(_, age)| *age >= hung_after(deadline)).collect()
+    }
+
+    /// Number of callers that wait for a path.
+    #[cfg(test)]
+    pub fn callers(&self, path: &Path) -> usize {
+        lock(&self.pending).get(path).map_or(0, |asked| asked.callers.len())
     }
 
     /// Why there is no answer when the time is up.
@@ -130,7 +136,7 @@ impl SpaceProbe {
     fn start(&self, path: &Path, caller: &Answers, deadline: Duration) -> Started {
         let mut pending = lock(&self.pending);
         if let Some(asked) = pending.get_mut(path) {
-            if asked.since.elapsed() >= deadline {
+            if asked.since.elapsed() >= hung_after(deadline) {
                 return Started::Refused(SpaceError::Hung(asked.since.elapsed()));
             }
             asked.callers.push(caller.clone());
@@ -173,6 +179,12 @@ enum Started {
     Refused(SpaceError),
     /// Too many are under way.
     Full,
+}
+
+/// Age from which a question counts as hung: a little less than what its caller waited, because it
+/// was asked a little after the caller began to wait.
+fn hung_after(deadline: Duration) -> Duration {
+    deadline - deadline / 10
 }
 
 /// The map is consistent whatever a panicking thread did.
