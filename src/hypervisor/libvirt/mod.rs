@@ -1,1 +1,3 @@
 //! libvirt
+
+pub mod xml;
