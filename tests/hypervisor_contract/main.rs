@@ -1,0 +1,4 @@
+//! What every implementation of the hypervisor port must do, whatever is behind it.
+mod qemu;
+mod test_driver;
+mod world;

@@ -1,0 +1,1 @@
+//! Real QEMU, driven in the process by `qemu:///embed`.
