@@ -5,6 +5,7 @@
 
 use super::ffi::failure::Failure;
 use crate::hypervisor::port::HypervisorError;
+use rustix::io::Errno;
 use virt_sys as sys;
 
 /// Meaning of an error.
@@ -118,21 +119,14 @@ fn meaning(failure: &Failure, phase: Phase) -> Option<Meaning> {
 fn lost_link(failure: &Failure) -> HypervisorError {
     let message = failure.message.clone();
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    let number = rustix::io::Errno::from_raw_os_error(failure.errno);
-    if matches!(number, rustix::io::Errno::ACCESS | rustix::io::Errno::PERM)
+    let is = |known: &[Errno]| known.iter().any(|number| number.raw_os_error() == failure.errno);
+    if is(&[Errno::ACCESS, Errno::PERM])
         || says(&["Permission denied", "authentication failed", "Host key verification failed"])
     {
         return HypervisorError::Refused(message);
     }
-    let answered = matches!(
-        number,
-        rustix::io::Errno::CONNREFUSED
-            | rustix::io::Errno::NOENT
-            | rustix::io::Errno::CONNRESET
-            | rustix::io::Errno::PIPE
-    );
     let words = ["Connection refused", "No such file or directory", "End of file", "Broken pipe", "Connection reset"];
-    if answered || says(&words) {
+    if is(&[Errno::CONNREFUSED, Errno::NOENT, Errno::CONNRESET, Errno::PIPE]) || says(&words) {
         return HypervisorError::ServiceLost(message);
     }
     HypervisorError::Unreachable(message)
