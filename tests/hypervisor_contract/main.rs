@@ -6,5 +6,9 @@
 
 #[macro_use]
 mod cases;
+mod embed;
+mod qemu;
 mod sim;
 mod subject;
+mod test_driver;
+mod world;
