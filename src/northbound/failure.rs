@@ -16,6 +16,9 @@ use tonic_types::{ErrorDetails, StatusExt};
 /// header list that many clients accept, whatever the request held.
 const TEXT: usize = 300;
 
+/// Longest description of a field violation, in characters: room for the list of fields of a class.
+const DESCRIPTION: usize = 1_500;
+
 /// A failed call.
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -53,7 +56,7 @@ impl Failure {
 
     /// A request field at fault, with its own reason.
     pub fn violation(reason: Reason, field: &str, description: impl AsRef<str>) -> Self {
-        let description = short(description.as_ref());
+        let description = cut(description.as_ref(), DESCRIPTION);
         let mut failure = Self::new(reason, format!("{field}: {description}")).with("field", field);
         failure.violations.push((field.to_owned(), description));
         failure
@@ -255,9 +258,13 @@ fn other_reason(code: i32, domain: i32) -> Reason {
 
 /// A text that fits a trailer: at most 300 characters, without control characters.
 fn short(text: &str) -> String {
+    cut(text, TEXT)
+}
+
+fn cut(text: &str, most: usize) -> String {
     let clean = |character: char| if character.is_control() { ' ' } else { character };
-    let mut short: String = text.chars().take(TEXT).map(clean).collect();
-    if text.chars().nth(TEXT).is_some() {
+    let mut short: String = text.chars().take(most).map(clean).collect();
+    if text.chars().nth(most).is_some() {
         short.push('…');
     }
     short

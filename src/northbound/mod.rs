@@ -6,7 +6,10 @@
 mod failure;
 mod filter;
 pub mod limits;
+mod listing;
+mod published;
 mod reason;
 
 pub use failure::{Access, Failure, from_hypervisor};
+pub use published::Published;
 pub use reason::{Reason, code, word};

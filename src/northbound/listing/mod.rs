@@ -1,0 +1,16 @@
+//! Lists: pages by key, bound to the arguments and the position of their first page.
+
+mod order;
+mod page;
+mod parent;
+mod scan;
+mod token;
+
+pub use order::Order;
+pub use page::{PageArguments, PageStart, page_size};
+pub use parent::Parent;
+pub use scan::{Listing, Query, list, object_filter};
+pub use token::Token;
+
+#[cfg(test)]
+mod tests;
