@@ -65,15 +65,20 @@ impl Failure {
     /// An object that does not exist.
     pub fn not_found(class: Option<ObjectClass>, name: &str) -> Self {
         let (reason, kind) = not_found_reason(class);
-        let mut failure = Self::new(reason, format!("{} does not exist", short(name))).with("name", name);
-        failure.resource = Some((kind, short(name)));
-        failure
+        Self::new(reason, format!("{} does not exist", short(name))).with("name", name).resource(kind, name)
     }
 
     /// Adds a metadata value.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl AsRef<str>) -> Self {
         self.metadata.insert(key.to_owned(), short(value.as_ref()));
+        self
+    }
+
+    /// Names the object concerned: its type and name.
+    #[must_use]
+    pub fn resource(mut self, kind: &'static str, name: &str) -> Self {
+        self.resource = Some((kind, short(name)));
         self
     }
 
@@ -159,9 +164,7 @@ impl From<CommandError> for Failure {
             CommandError::InvalidField { field, reason } => Self::field(&field, reason),
             CommandError::NotFound { name, class } => Self::not_found(class, &name),
             CommandError::AlreadyExists { name } => {
-                let mut failure = Self::new(Reason::HostExists, text).with("name", &name);
-                failure.resource = Some(("vrm.v1/Host", short(&name)));
-                failure
+                Self::new(Reason::HostExists, text).with("name", &name).resource("vrm.v1/Host", &name)
             }
             CommandError::EtagMismatch { name, given, current } => Self::new(Reason::EtagMismatch, text)
                 .with("name", name)
