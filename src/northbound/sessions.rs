@@ -46,6 +46,11 @@ pub struct Session {
 }
 
 impl Session {
+    /// Its number.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Notes a message handed to the connection.
     pub fn sent(&self, position: u64, bytes: usize) {
         self.position.store(position, Ordering::Relaxed);

@@ -10,10 +10,9 @@ mod object_fields;
 mod parser;
 mod value;
 
-pub use expression::{Expression, Filter, FilterError};
+pub use expression::Filter;
 pub use object_fields::object_fields;
 pub use parser::parse;
-pub use value::{Access, Field, Kind, Value};
 
 #[cfg(test)]
 mod tests;

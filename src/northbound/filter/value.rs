@@ -43,11 +43,6 @@ impl<'a> Value<'a> {
     pub fn count(number: u64) -> Self {
         Self::Number(number as f64)
     }
-
-    /// A count that may not be known.
-    pub fn count_or_absent(number: Option<u64>) -> Self {
-        number.map_or(Self::Absent, Self::count)
-    }
 }
 
 /// What kind of value a field has; decides which operators and literals fit.

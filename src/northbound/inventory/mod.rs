@@ -8,4 +8,5 @@ mod reader;
 mod related;
 mod service;
 
+pub(super) use annotate::check_labels;
 pub use reader::Inventory;

@@ -6,11 +6,8 @@ mod parent;
 mod scan;
 mod token;
 
-pub use order::Order;
 pub use page::{PageArguments, PageStart, page_size};
-pub use parent::Parent;
 pub use scan::{Listing, Query, list, object_filter};
-pub use token::Token;
 
 #[cfg(test)]
 mod tests;

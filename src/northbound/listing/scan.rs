@@ -11,7 +11,6 @@ use crate::northbound::limits;
 use crate::northbound::published::Published;
 use crate::northbound::reason::Reason;
 use crate::wire::convert::{Detail, Served, resource};
-use prost::Message;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
