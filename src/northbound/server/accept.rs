@@ -188,7 +188,7 @@ impl Newcomer {
         let age = age();
         let caller = Caller { identity: Arc::new(identity), deadline: Instant::now() + age };
         let ended = CancellationToken::new();
-        let places = Places(self.connection, Box::new(self.peer), ended.clone().drop_guard());
+        let places: Places = (self.connection, Box::new(self.peer), ended.clone().drop_guard());
         Some(Ready { connection: Connection::new(bytes, caller, pre_auth, places), ended, age })
     }
 }

@@ -22,7 +22,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
 
 /// What a connection holds as long as it lives: its place among all connections, its place among
 /// those of its peer, and what tells the serving task that it has ended.
-pub(super) struct Places(pub(super) OwnedSemaphorePermit, pub(super) Box<dyn Send + Sync>, pub(super) DropGuard);
+pub(super) type Places = (OwnedSemaphorePermit, Box<dyn Send + Sync>, DropGuard);
 
 /// Waiting for the preface.
 struct Unproven {
