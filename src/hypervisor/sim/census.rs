@@ -182,7 +182,9 @@ impl World {
 
     fn copies(&self, host: u64) -> impl Iterator<Item = Seen> {
         let copies = self.overlay.copies.range((host, 0)..=(host, u64::MAX));
-        copies.map(move |((_, slot), since)| Seen {
+        // Where the original arrives, a copy cannot be.
+        let apart = copies.filter(move |((_, slot), _)| self.moment(*slot).host != host);
+        apart.map(move |((_, slot), since)| Seen {
             who: Who { copy: true, ..self.who(*slot) },
             moment: Moment {
                 host,

@@ -93,6 +93,7 @@ impl SimEndpoint {
     }
 
     async fn open(&self, deadline: Duration) -> Result<Link, HypervisorError> {
+        self.stage.start();
         self.disconnect();
         self.reach(&CancellationToken::new(), deadline).await?;
         let generation = self.generation.fetch_add(1, Ordering::Relaxed) + 1;

@@ -5,7 +5,7 @@
 
 use super::dice::Dice;
 use super::fault::{Fault, Script};
-use super::machine::Who;
+use super::machine::{Who, disks};
 use super::overlay::{HostTrouble, Overlay, Storm};
 use super::params::Churn;
 use super::timeline::{GROUP, Moment, Temper, Timeline, real, simulated};
@@ -15,7 +15,7 @@ use crate::model::observation::GoneCause;
 use crate::model::time::Timestamp;
 use crate::model::virtual_machine::{RunState, RunStateReason};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
 /// Simulated time in one leap beyond which events are not told one by one: hosts say that events were lost.
 const LEAP_US: i64 = 600_000_000;
@@ -141,23 +141,31 @@ impl World {
     /// Moves the world on and tells what happened, in order. A clock that goes backwards is ignored.
     pub fn advance(&mut self, now: Timestamp) -> Vec<WorldEvent> {
         let target = simulated(now, self.plan.speed_milli);
-        let leap = target.saturating_sub(self.now) > LEAP_US;
+        if target.saturating_sub(self.now) > LEAP_US {
+            return self.leap(target);
+        }
         let mut events = Vec::new();
         while let Some(at) = self.next_change().filter(|at| *at <= target) {
-            if leap && self.next_fault().is_none_or(|(fault, _)| fault != at) {
-                self.skip_to(self.next_fault().map_or(target, |(fault, _)| fault.min(target)));
-                continue;
-            }
             self.now = self.now.max(at);
             self.happen(at, &mut events);
         }
         self.now = self.now.max(target);
-        if leap {
-            events.retain(|event| matches!(event.subject, EventSubject::Closed(_)));
-            let gaps = self.all_hosts().map(|host| self.event(host, self.now, EventSubject::Gap));
-            events.splice(0..0, gaps);
-        }
         events
+    }
+
+    /// Moves the world on by much: faults strike in order, the rest is not told but for the fact that it is not.
+    fn leap(&mut self, target: i64) -> Vec<WorldEvent> {
+        let mut events: Vec<WorldEvent> = Vec::new();
+        while let Some((at, fault)) = self.next_fault().filter(|(at, _)| *at <= target) {
+            self.pass_to(at);
+            self.next_entry += 1;
+            self.skipped += u64::from(self.strike(&fault, &mut events).is_err());
+            events.retain(|event| matches!(event.subject, EventSubject::Closed(_)));
+        }
+        self.pass_to(target);
+        self.wind_up();
+        let gaps = self.all_hosts().map(|host| self.event(host, self.now, EventSubject::Gap));
+        gaps.chain(events).collect()
     }
 
     /// State of a slot's machine now.
@@ -200,6 +208,13 @@ impl World {
         WorldEvent { host, at: real(at, self.plan.speed_milli), subject }
     }
 
+    /// Pools in which machines of a slot have volumes.
+    fn pools_of(&self, slot: u64, generations: [u64; 2]) -> BTreeSet<String> {
+        let mobile = self.timeline.is_mobile(slot);
+        let disks = |generation| disks(Who { slot, generation, copy: false }, self.dice, mobile);
+        generations.into_iter().flat_map(disks).map(|disk| disk.lies.pool().to_owned()).collect()
+    }
+
     /// Computes anew what is due after now.
     fn wind_up(&mut self) {
         let slots = (0..u64::from(self.plan.vms)).map(Due::Slot);
@@ -207,11 +222,10 @@ impl World {
         self.due = all.into_iter().filter_map(|due| Some(Reverse((self.next_of(due, self.now)?, due)))).collect();
     }
 
-    fn skip_to(&mut self, time: i64) {
+    fn pass_to(&mut self, time: i64) {
         self.now = self.now.max(time);
         self.overlay.storm =
             self.overlay.storm.filter(|storm| storm.end() > self.now).map(|storm| storm.told_until(self.now));
-        self.wind_up();
     }
 
     fn next_of(&self, due: Due, time: i64) -> Option<i64> {
@@ -242,9 +256,7 @@ impl World {
     fn happen(&mut self, at: i64, events: &mut Vec<WorldEvent>) {
         if let Some((_, fault)) = self.next_fault().filter(|(fault_at, _)| *fault_at <= at) {
             self.next_entry += 1;
-            if self.strike(&fault, events).is_err() {
-                self.skipped += 1;
-            }
+            self.skipped += u64::from(self.strike(&fault, events).is_err());
             return;
         }
         if let Some(Reverse((_, due))) = self.due.peek().copied().filter(|Reverse((due_at, _))| *due_at <= at) {
@@ -300,6 +312,9 @@ impl World {
         if before.generation != after.generation {
             events.push(machine(before, Some(GoneCause::Removed), "lifecycle undefined/removed"));
             events.push(machine(after, None, "lifecycle defined/added"));
+            for pool in self.pools_of(slot, [before.generation, after.generation]) {
+                events.push(self.event(self.timeline.home(slot), self.now, EventSubject::StoragePool(pool)));
+            }
         } else if before.host != after.host {
             events.push(machine(before, Some(GoneCause::Migrated), "lifecycle stopped/migrated"));
             events.push(machine(after, None, "lifecycle resumed/migrated"));

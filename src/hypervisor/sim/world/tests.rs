@@ -47,7 +47,7 @@ fn some_faults() -> Script {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_world_depends_on_time_and_not_on_how_it_was_reached(
