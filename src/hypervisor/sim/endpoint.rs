@@ -232,7 +232,7 @@ impl Hypervisor for SimEndpoint {
     }
 
     fn vitals(&self) -> Vitals {
-        let hung = self.look(|world| world.machines(self.host).iter().filter(|seen| seen.hung).count());
+        let hung = self.look(|world| world.hung_machines(self.host));
         Vitals {
             severed_lanes: self.severed.load(Ordering::Relaxed),
             stuck_threads: self.stuck.load(Ordering::Relaxed),

@@ -15,10 +15,14 @@ use crate::model::observation::GoneCause;
 use crate::model::time::Timestamp;
 use crate::model::virtual_machine::{RunState, RunStateReason};
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use uuid::Uuid;
 
 /// Simulated time in one leap beyond which events are not told one by one: hosts say that events were lost.
 const LEAP_US: i64 = 600_000_000;
+/// Longest part of a leap in which the script goes on; during the rest it stands still, or a clock that
+/// was set by years would have to live through all of its faults.
+const SCRIPT_LEAP_US: i64 = 86_400_000_000;
 /// Time between two changes of a host's network and volume under churn `lifecycle`, at least.
 const TOGGLE_US: i64 = 60_000_000;
 /// Hosts that may change something in one second under churn `lifecycle`; more hosts change more slowly.
@@ -72,6 +76,8 @@ pub struct World {
     pub(super) overlay: Overlay,
     /// For each host the slots whose machine can be there.
     pub(super) visitors: Vec<Vec<u64>>,
+    /// Slots of the machines that never make room for others, by their UUID.
+    pub(super) lasting: HashMap<Uuid, u64>,
     /// Simulated time.
     pub(super) now: i64,
     start: i64,
@@ -96,6 +102,10 @@ impl World {
                 }
             }
         }
+        let lasting = (0..u64::from(plan.vms))
+            .filter(|slot| !timeline.is_tenant(*slot))
+            .map(|slot| (Who { slot, generation: 0, copy: false }.uuid(dice), slot))
+            .collect();
         let start = simulated(start, plan.speed_milli);
         let mut world = Self {
             plan,
@@ -103,6 +113,7 @@ impl World {
             timeline,
             overlay: Overlay::default(),
             visitors,
+            lasting,
             now: start,
             start,
             due: BinaryHeap::new(),
@@ -156,6 +167,8 @@ impl World {
     /// Moves the world on by much: faults strike in order, the rest is not told but for the fact that it is not.
     fn leap(&mut self, target: i64) -> Vec<WorldEvent> {
         let mut events: Vec<WorldEvent> = Vec::new();
+        let standstill = target.saturating_sub(self.now).saturating_sub(SCRIPT_LEAP_US);
+        self.start = self.start.saturating_add(standstill.max(0));
         while let Some((at, fault)) = self.next_fault().filter(|(at, _)| *at <= target) {
             self.pass_to(at);
             self.next_entry += 1;
@@ -175,7 +188,16 @@ impl World {
 
     /// The machine of a slot now.
     pub fn who(&self, slot: u64) -> Who {
-        Who { slot, generation: self.moment(slot).generation, copy: false }
+        let held = self.overlay.holds(slot).then(|| self.moment(slot).generation);
+        let generation = held.unwrap_or_else(|| self.timeline.generation(slot, self.now));
+        Who { slot, generation, copy: false }
+    }
+
+    /// The slot whose machine has this UUID now.
+    pub(super) fn slot_with(&self, uuid: Uuid) -> Option<u64> {
+        let tenants = || (0..u64::from(self.plan.vms)).filter(|slot| self.timeline.is_tenant(*slot));
+        let lasting = self.lasting.get(&uuid).copied();
+        lasting.or_else(|| tenants().find(|slot| self.who(*slot).uuid(self.dice) == uuid))
     }
 
     /// True if the machine of a slot vanishes when it stops.

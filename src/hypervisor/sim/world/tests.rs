@@ -347,6 +347,23 @@ fn after_a_leap_everybody_is_told_to_look_again() {
 }
 
 #[test]
+fn clocks_may_say_anything() {
+    for script in [Script::Drip, Script::Storm, some_faults()] {
+        for speed_milli in [10, 1_000, 1_000_000] {
+            let plan = Plan { script: script.clone(), speed_milli, ..plan(3, 24, 7, Churn::Lifecycle) };
+            let mut world = World::new(plan, Timestamp(0));
+            for time in [-5, 0, 1, DAY, 0, DAY * 20, i64::MAX, i64::MIN, 7] {
+                world.advance(Timestamp(time));
+                let machines: usize = (0..3).map(|host| world.machines(host).len()).sum();
+                assert!(machines >= 22, "two at most have been stopped for good: {machines}");
+                assert!(!everything(&world).is_empty());
+            }
+            World::new(Plan { speed_milli, ..self::plan(3, 24, 7, Churn::State) }, Timestamp(i64::MIN));
+        }
+    }
+}
+
+#[test]
 fn a_big_world_is_cheap() {
     let began = std::time::Instant::now();
     let mut world = World::new(plan(200, 10_000, 7, Churn::State), at(0));
