@@ -1,7 +1,7 @@
 //! How faults strike the world: who and what they mean, and what follows at once. Pure.
 
 use super::fault::{Fault, FaultError, MAX_STORM_RATE};
-use super::machine::{NETWORKS, Who};
+use super::machine::NETWORKS;
 use super::overlay::{HostTrouble, MachineTrouble, Storm};
 use super::storage::POOLS;
 use super::timeline::Moment;
