@@ -180,7 +180,11 @@ impl Inventory {
         hypervisor: Option<HypervisorFacts>,
     ) {
         let Some(endpoint) = self.endpoint_mut(key) else { return };
-        let was_known = endpoint.unknown.is_none();
+        // The end of a connection is told with urgency and may overtake that it was read completely.
+        let over = endpoint.is_lost() && generation == endpoint.generation && standing.is_up();
+        if generation < endpoint.generation || over {
+            return;
+        }
         endpoint.standing = standing;
         trouble.clone_into(&mut endpoint.trouble);
         endpoint.generation = generation;
@@ -196,17 +200,14 @@ impl Inventory {
         }
         self.refresh_hypervisor(evidence, key);
         self.refresh_host(evidence, &key.host);
-        if was_known != standing.is_up() || !standing.is_up() {
-            self.judge_known(evidence, key, standing);
+        if !standing.is_up() && standing != LinkStanding::Connecting {
+            self.all_only_last_known(evidence, key);
         }
         self.refresh_top(evidence);
     }
 
     /// After a loss everything read through the endpoint is only last known; the reason is told anew.
-    fn judge_known(&mut self, evidence: &Evidence, key: &EndpointKey, standing: LinkStanding) {
-        if standing.is_up() || standing == LinkStanding::Connecting {
-            return;
-        }
+    fn all_only_last_known(&mut self, evidence: &Evidence, key: &EndpointKey) {
         for uuid in self.machines.mark_stale(key) {
             self.take_back_adoption(uuid, evidence.now);
             self.refresh_machine(evidence, uuid);

@@ -8,5 +8,9 @@
 
 #[macro_use]
 mod cases;
+mod embed;
+mod qemu;
 mod sim;
 mod subject;
+mod test_driver;
+mod world;
