@@ -11,7 +11,7 @@ use crate::model::host::EndpointKey;
 use crate::model::observation::{Fact, Observation, Scope};
 use crate::model::registration::Profile;
 use futures_util::future::BoxFuture;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use virt::connect::Connect;
@@ -25,6 +25,8 @@ pub struct LibvirtHypervisor {
     counters: Arc<Counters>,
     memory: Arc<Memory>,
     generation: AtomicU64,
+    /// The last bulk reading of states hung: ask one by one, which libvirtd's priority workers answer.
+    doubt_bulk_states: AtomicBool,
     connection: Mutex<Option<Arc<Connection>>>,
 }
 
@@ -38,6 +40,7 @@ impl LibvirtHypervisor {
             counters: Arc::default(),
             memory: Arc::default(),
             generation: AtomicU64::new(0),
+            doubt_bulk_states: AtomicBool::new(false),
             connection: Mutex::new(None),
         }
     }
@@ -75,10 +78,7 @@ impl LibvirtHypervisor {
         use Purpose::{Control, Poll, Storage};
         match scope {
             Scope::Hypervisor => self.read_hypervisor(deadline).await,
-            Scope::MachineStates => {
-                self.read(Control, deadline, |connect, memory, own| machines::states(connect, memory, own.bulk.states))
-                    .await
-            }
+            Scope::MachineStates => self.read_states(deadline).await,
             Scope::Machines => {
                 self.read(Poll, deadline, |connect, memory, own| machines::all(connect, memory, own.bulk.states)).await
             }
@@ -99,6 +99,17 @@ impl LibvirtHypervisor {
             }
             Scope::HostDevices => self.read(Storage, deadline, |connect, _, _| devices::all(connect)).await,
         }
+    }
+
+    async fn read_states(&self, deadline: Duration) -> Result<Observation, HypervisorError> {
+        let doubt = self.doubt_bulk_states.load(Ordering::Relaxed);
+        let result = self
+            .read(Purpose::Control, deadline, move |connect, memory, own| {
+                machines::states(connect, memory, own.bulk.states && !doubt)
+            })
+            .await;
+        self.doubt_bulk_states.store(matches!(result, Err(HypervisorError::TimedOut(_))), Ordering::Relaxed);
+        result
     }
 
     async fn read_hypervisor(&self, deadline: Duration) -> Result<Observation, HypervisorError> {
