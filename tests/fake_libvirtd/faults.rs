@@ -68,9 +68,9 @@ async fn wait(met: impl Fn() -> bool, what: &str) {
 async fn closed(link: &mut Link) -> String {
     let search = async {
         loop {
-            match link.events.recv().await.expect("closing is told before the queue ends").subject {
-                EventSubject::Closed(text) => return text,
-                _ => {}
+            let event = link.events.recv().await.expect("closing is told before the queue ends");
+            if let EventSubject::Closed(text) = event.subject {
+                return text;
             }
         }
     };

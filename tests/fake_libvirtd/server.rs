@@ -19,13 +19,17 @@ pub mod procedure {
     pub const NODE_GET_INFO: u32 = 6;
     pub const GET_CAPABILITIES: u32 = 7;
     pub const GET_XML_DESC: u32 = 14;
+    pub const GET_AUTOSTART: u32 = 15;
+    pub const LOOKUP_BY_UUID: u32 = 24;
     pub const GET_HOSTNAME: u32 = 59;
     pub const SUPPORTS_FEATURE: u32 = 60;
     pub const AUTH_LIST: u32 = 66;
     pub const GET_URI: u32 = 110;
+    pub const IS_PERSISTENT: u32 = 151;
     pub const GET_LIB_VERSION: u32 = 157;
     pub const GET_STATE: u32 = 212;
     pub const LIST_ALL_DOMAINS: u32 = 273;
+    pub const LIST_ALL_SNAPSHOTS: u32 = 274;
     pub const LIST_ALL_POOLS: u32 = 281;
     pub const LIST_ALL_NETWORKS: u32 = 283;
     pub const EVENT_REGISTER: u32 = 316;
@@ -44,6 +48,8 @@ pub struct Behaviour {
     pub silent: bool,
     /// Answers nothing any more, keepalive included, once a connection is open.
     pub frozen: bool,
+    /// Answers nothing but keepalive.
+    pub hang_all: bool,
     /// Never answers these procedures.
     pub hang: HashSet<u32>,
     /// Never answers statistics of groups that need the hypervisor process.
@@ -137,6 +143,17 @@ impl FakeLibvirtd {
         self.state().connections.iter().map(|each| each.subscriptions.lock().expect("whole").len()).sum()
     }
 
+    /// Stops listening and closes every connection, as a stopped daemon does.
+    pub fn stop(&self) {
+        if std::mem::replace(&mut self.state().stopped, true) {
+            return;
+        }
+        self.close_all();
+        // Wakes the acceptor, which then ends and closes the socket.
+        let _ = UnixStream::connect(&self.path);
+        let _ = std::fs::remove_file(&self.path);
+    }
+
     /// Closes every connection; goes on listening.
     pub fn close_all(&self) {
         for connection in &self.state().connections {
@@ -172,11 +189,7 @@ impl FakeLibvirtd {
 
 impl Drop for FakeLibvirtd {
     fn drop(&mut self) {
-        self.state().stopped = true;
-        self.close_all();
-        // Wakes the acceptor, which then ends.
-        let _ = UnixStream::connect(&self.path);
-        let _ = std::fs::remove_file(&self.path);
+        self.stop();
     }
 }
 
@@ -206,6 +219,9 @@ fn serve(connection: &Connection, shared: &(Mutex<State>, Condvar)) {
             connection.send(&frame(KEEPALIVE, 2, Kind::Event, 0, false, &Body::default()));
             continue;
         }
+        if behaviour.hang_all {
+            continue;
+        }
         let statistics = message.procedure == call::GET_ALL_DOMAIN_STATS;
         let needs_process =
             statistics && message.word_from_end(2) & 0b10_0110 != 0 && message.word_from_end(1) & 2 == 0;
@@ -231,17 +247,17 @@ fn serve(connection: &Connection, shared: &(Mutex<State>, Condvar)) {
             shared.0.lock().expect("whole").seen.statistics_calls.push(message.word(0));
         }
         let (failed, body) = match answer(connection, &message, behaviour.machines) {
-            Some(body) => (false, body),
-            None => (true, unsupported()),
+            Ok(body) => (false, body),
+            Err(code) => (true, failure(code)),
         };
         connection.send(&frame(REMOTE, message.procedure, Kind::Reply, message.serial, failed, &body));
     }
 }
 
-/// The answer to a procedure; nothing if this daemon does not know it.
-fn answer(connection: &Connection, message: &Call, machines: u32) -> Option<Body> {
+/// The answer to a procedure, or libvirt's error code.
+fn answer(connection: &Connection, message: &Call, machines: u32) -> Result<Body, i32> {
     let body = Body::default();
-    Some(match message.procedure {
+    Ok(match message.procedure {
         call::OPEN | call::CLOSE | call::EVENT_DEREGISTER | call::REGISTER_CLOSE | call::UNREGISTER_CLOSE => body,
         call::AUTH_LIST => body.u32(1).u32(0),
         call::SUPPORTS_FEATURE => body.u32(1),
@@ -261,14 +277,23 @@ fn answer(connection: &Connection, message: &Call, machines: u32) -> Option<Body
         call::LIST_ALL_POOLS | call::LIST_ALL_NETWORKS => body.u32(0).u32(0),
         call::EVENT_REGISTER => {
             let number = message.word(0);
-            let callback = i32::try_from(number).ok()? + 7;
+            let callback = i32::try_from(number).map_err(|_| NO_SUPPORT)? + 7;
             if number == 0 {
                 connection.subscriptions.lock().expect("whole").push(callback);
             }
             body.i32(callback)
         }
         call::GET_ALL_DOMAIN_STATS => statistics(message, machines),
-        _ => return None,
+        call::LOOKUP_BY_UUID => {
+            let bytes = message.body.get(..16).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
+            let number = uuid::Uuid::from_bytes(bytes).as_u128().wrapping_sub(1);
+            let known = u32::try_from(number).ok().filter(|number| *number < machines);
+            machine(body, known.ok_or(NO_DOMAIN)?)
+        }
+        call::IS_PERSISTENT => body.u32(1),
+        call::GET_AUTOSTART => body.u32(0),
+        call::LIST_ALL_SNAPSHOTS => body.u32(0).u32(0),
+        _ => return Err(NO_SUPPORT),
     })
 }
 
@@ -302,11 +327,19 @@ fn definition(message: &Call) -> String {
     let name = String::from_utf8_lossy(&message.body[4..4 + length]).into_owned();
     let number: u128 = name[2..].parse().expect("a machine of ours");
     let uuid = uuid::Uuid::from_u128(1 + number);
-    format!("<domain type='kvm'><name>{name}</name><uuid>{uuid}</uuid><memory>1024</memory><devices/></domain>")
+    format!(
+        "<domain type='kvm'><name>{name}</name><uuid>{uuid}</uuid><memory>1024</memory>\
+         <vcpu>1</vcpu><os><type>hvm</type></os><devices/></domain>"
+    )
 }
 
-/// VIR_ERR_NO_SUPPORT of the QEMU driver.
-fn unsupported() -> Body {
-    let body = Body::default().i32(3).i32(10).some_text("this function is not supported").i32(2);
+/// VIR_ERR_NO_SUPPORT.
+const NO_SUPPORT: i32 = 3;
+/// VIR_ERR_NO_DOMAIN.
+const NO_DOMAIN: i32 = 42;
+
+/// An error of the QEMU driver.
+fn failure(code: i32) -> Body {
+    let body = Body::default().i32(code).i32(10).some_text("the fake says no").i32(2);
     body.absent().absent().absent().absent().i32(0).i32(0).absent()
 }

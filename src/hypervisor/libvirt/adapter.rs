@@ -16,6 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use virt::connect::Connect;
 
+/// A call that has been running for longer than this is shown as stuck, though its caller still waits.
+const SLOW: Duration = Duration::from_secs(5);
+
 /// One endpoint reached through libvirt.
 #[derive(Debug)]
 pub struct LibvirtHypervisor {
@@ -156,7 +159,11 @@ impl Hypervisor for LibvirtHypervisor {
     }
 
     fn observe(&self, scope: Scope, deadline: Duration) -> BoxFuture<'_, Result<Observation, HypervisorError>> {
-        Box::pin(self.read_scope(scope, deadline))
+        Box::pin(async move {
+            let mut observation = self.read_scope(scope, deadline).await?;
+            observation.facts.iter_mut().for_each(|fact| stamp(&self.key, fact));
+            Ok(observation)
+        })
     }
 
     fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<(), HypervisorError>> {
@@ -176,6 +183,29 @@ impl Hypervisor for LibvirtHypervisor {
     }
 
     fn vitals(&self) -> Vitals {
-        self.counters.vitals()
+        let slow = self.current().as_ref().map_or(0, |connection| connection.lanes.slow(SLOW));
+        let counted = self.counters.vitals();
+        Vitals { stuck_threads: counted.stuck_threads + slow, ..counted }
+    }
+}
+
+/// Writes into objects of a host which host and driver they were read from.
+fn stamp(key: &EndpointKey, fact: &mut Fact) {
+    match fact {
+        Fact::Machine(machine) => {
+            let snapshots = machine.snapshots.iter_mut().flatten();
+            snapshots.for_each(|snapshot| snapshot.host = Some(key.host.clone()));
+        }
+        Fact::StoragePool(facts) => {
+            facts.pool.host = Some(key.host.clone());
+            facts.pool.technology.clone_from(&key.technology);
+            let volumes = facts.volumes.iter_mut().flatten();
+            volumes.for_each(|volume| volume.host = Some(key.host.clone()));
+        }
+        Fact::Network(network) => {
+            network.host = Some(key.host.clone());
+            network.technology.clone_from(&key.technology);
+        }
+        _ => {}
     }
 }
