@@ -83,3 +83,20 @@ fn equal_network_sources_have_equal_texts() {
     assert_eq!(one, source("<host name='a'/><host name='b'/><host name='a' port='6789'/>"));
     assert_eq!(one, "rbd://a,b/vms/a");
 }
+
+#[test]
+fn attributes_of_foreign_namespaces_keep_their_prefix() {
+    let content = "<metadata><a:x xmlns:a='u:a' xmlns:qemu='u:q' id='1' a:id='2' qemu:id='3'/></metadata>";
+    let extensions = definition(content).extensions;
+    let kept: Vec<(&str, &str)> = extensions.iter().map(|(path, value)| (path.as_str(), value.as_str())).collect();
+    assert_eq!(kept, [("metadata/a:x/@a:id", "2"), ("metadata/a:x/@id", "1"), ("metadata/a:x/@qemu:id", "3")]);
+}
+
+#[test]
+fn values_whose_paths_meet_are_counted() {
+    let qemu = "http://libvirt.org/schemas/domain/qemu/1.0";
+    let content = format!("<metadata><x xmlns:q='{qemu}' xmlns:qemu='u:q' q:id='1' qemu:id='2'/></metadata>");
+    let extensions = definition(&content).extensions;
+    assert_eq!(extensions.get("metadata/x/@qemu:id").map(String::as_str), Some("1"));
+    assert_eq!(extensions.get("…").map(String::as_str), Some("1 further values"));
+}
