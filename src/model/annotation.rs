@@ -1,5 +1,7 @@
 //! What people say about an object: our own data, kept in every profile.
 
+use super::time::Timestamp;
+use super::volatile::Volatile;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -39,6 +41,18 @@ pub struct ExpectationSetting {
     pub expected: Expectation,
     /// Who said so.
     pub origin: ExpectationOrigin,
+    /// Set while an adoption is provisional: what it replaced, and when (operations.md F1).
+    #[serde(default)]
+    pub adopted: Volatile<Option<Adoption>>,
+}
+
+/// An expectation that followed an outside change a short while ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adoption {
+    /// What was expected before; it stands again if the host goes away too soon.
+    pub former: Expectation,
+    /// When the new one was adopted.
+    pub time: Timestamp,
 }
 
 /// Where an expectation came from.

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod capability;
 pub mod capacity;
 pub mod change;
+pub mod history;
 pub mod host;
 pub mod name;
 pub mod network;

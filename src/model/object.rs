@@ -57,6 +57,23 @@ pub enum Body {
 }
 
 impl Body {
+    /// A body of a class with no attributes.
+    pub fn empty(class: ObjectClass) -> Self {
+        match class {
+            ObjectClass::Vrm => Self::Vrm(Box::default()),
+            ObjectClass::Cluster => Self::Cluster(Box::default()),
+            ObjectClass::Host => Self::Host(Box::default()),
+            ObjectClass::Hypervisor => Self::Hypervisor(Box::default()),
+            ObjectClass::VirtualMachine => Self::VirtualMachine(Box::default()),
+            ObjectClass::StoragePool => Self::StoragePool(Box::default()),
+            ObjectClass::Volume => Self::Volume(Box::default()),
+            ObjectClass::StorageBacking => Self::StorageBacking(Box::default()),
+            ObjectClass::Network => Self::Network(Box::default()),
+            ObjectClass::Snapshot => Self::Snapshot(Box::default()),
+            ObjectClass::Image => Self::Image(Box::default()),
+        }
+    }
+
     /// Class of the object.
     pub fn class(&self) -> ObjectClass {
         match self {
@@ -128,5 +145,62 @@ impl Object {
     /// Freshness check value for reads and conditional changes.
     pub fn etag(&self) -> String {
         format!("{}-{}", &self.uid.simple().to_string()[..8], self.revision)
+    }
+}
+
+/// What is remembered of an object that is gone, so that subscribers that were away can be told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tombstone {
+    /// Its name.
+    pub name: Name,
+    /// Its class.
+    pub class: ObjectClass,
+    /// Its uid.
+    pub uid: Uuid,
+    /// Revision of the removal.
+    pub revision: u64,
+    /// Log sequence of its creation.
+    pub created_sequence: u64,
+    /// Log sequence of its removal.
+    pub last_change_sequence: u64,
+    /// When it was first seen.
+    pub create_time: Timestamp,
+    /// When it went.
+    pub remove_time: Timestamp,
+    /// What people said about it; it has that again if it returns.
+    #[serde(default)]
+    pub annotations: Annotations,
+}
+
+impl Tombstone {
+    /// The tombstone of an object as it was removed.
+    pub fn of(object: &Object, remove_time: Timestamp) -> Self {
+        Self {
+            name: object.name.clone(),
+            class: object.class(),
+            uid: object.uid,
+            revision: object.revision,
+            created_sequence: object.created_sequence,
+            last_change_sequence: object.last_change_sequence,
+            create_time: object.create_time,
+            remove_time,
+            annotations: object.annotations.clone(),
+        }
+    }
+
+    /// An object with the tombstone's identity and no attributes.
+    pub fn as_object(&self) -> Object {
+        Object {
+            name: self.name.clone(),
+            uid: self.uid,
+            revision: self.revision,
+            created_sequence: self.created_sequence,
+            last_change_sequence: self.last_change_sequence,
+            create_time: self.create_time,
+            change_time: self.remove_time,
+            state: ResourceState::default(),
+            annotations: self.annotations.clone(),
+            body: Body::empty(self.class),
+        }
     }
 }

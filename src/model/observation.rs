@@ -51,7 +51,7 @@ pub enum ListedKind {
 /// Result of one reading.
 #[derive(Clone, Debug, Default)]
 pub struct Observation {
-    /// When the answer was complete.
+    /// When the reading began: its facts never overwrite those of a reading begun later.
     pub time: Timestamp,
     /// The facts.
     pub facts: Vec<Fact>,

@@ -5,6 +5,7 @@ use super::time::Timestamp;
 use super::volatile::Volatile;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// What a virtual machine is doing.
@@ -153,7 +154,7 @@ pub struct VirtualMachine {
     /// Started with its host.
     pub autostart: bool,
     /// What the machine consists of.
-    pub definition: VmDefinition,
+    pub definition: Arc<VmDefinition>,
     /// Why the definition could not be read, empty if it could.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub definition_unread: String,

@@ -18,6 +18,8 @@ impl<T> PartialEq for Volatile<T> {
     }
 }
 
+impl<T> Eq for Volatile<T> {}
+
 impl<T> Deref for Volatile<T> {
     type Target = T;
 

@@ -1,1 +1,21 @@
-//! store
+//! What is durable: `journal.db`, its schema, its one writer thread and its read-only readers.
+//!
+//! Nothing here decides anything: transactions come from the engine, numbered and complete. A
+//! transaction is acknowledged when SQLite has committed it with `synchronous=FULL`.
+
+mod error;
+mod journal;
+mod reader;
+mod schema;
+mod space;
+mod transaction;
+mod writer;
+
+pub use error::StoreError;
+pub use journal::{Journal, Loaded, OpenOptions, set_aside};
+pub use reader::JournalReader;
+pub use transaction::{Ack, HostRow, Outcome, RequestRow, StoreCondition, Transaction};
+pub use writer::StoreHandle;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,624 @@
+//! One subscriber's cursor: what to send next, under the stream rules S1–S16.
+//!
+//! The caller asks for the next item only when there is room for it, so nothing stale is ever
+//! queued. Memory per subscriber: one round (16 bytes per changed object) and `sent` (24 bytes per
+//! slot); both bounded by the number of objects.
+
+use super::digest::digest_of;
+use super::log::{ChangeLog, Slot};
+use super::position::{ListStatus, Position};
+use crate::model::{AttributeChange, Change, ChangeKind, ChangeSource, Object, ObjectClass, Timestamp};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Transitions read at once: 256, a few hundred kilobytes at most.
+const TRANSITION_BATCH: usize = 256;
+
+/// Which changes a subscriber gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum DeliveryMode {
+    /// The latest state of every object that changed; states in between may be merged.
+    #[default]
+    State,
+    /// Every transition, in order, as long as it is kept.
+    Transitions,
+}
+
+/// What to do where the requested start is no longer kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum GapPolicy {
+    /// Say so, then send a snapshot.
+    #[default]
+    Resync,
+    /// Refuse.
+    Fail,
+}
+
+/// How a subscription starts and behaves.
+#[derive(Clone, Debug, Default)]
+pub struct SubscriptionOptions {
+    /// Start after this position; absent: with a snapshot.
+    pub resume_after: Option<Position>,
+    /// Without `resume_after`: no snapshot, only what comes.
+    pub updates_only: bool,
+    /// State or transitions.
+    pub mode: DeliveryMode,
+    /// Gap handling.
+    pub gap_policy: GapPolicy,
+    /// Longest silence before a heartbeat; absent: none.
+    pub heartbeat: Option<Duration>,
+    /// Least time between two rounds (state mode).
+    pub dampening: Duration,
+    /// End after the synchronised state was sent.
+    pub once: bool,
+}
+
+/// Which objects a subscriber wants.
+#[derive(Clone)]
+pub struct Selector {
+    /// Wanted classes; empty for all.
+    pub classes: Vec<ObjectClass>,
+    /// Further condition on the state after the change; absent: none.
+    pub matches: Option<Arc<dyn Fn(&Object) -> bool + Send + Sync>>,
+}
+
+impl std::fmt::Debug for Selector {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Selector")
+            .field("classes", &self.classes)
+            .field("filtered", &self.matches.is_some())
+            .finish()
+    }
+}
+
+impl Selector {
+    fn wants_class(&self, class: ObjectClass) -> bool {
+        self.classes.is_empty() || self.classes.contains(&class)
+    }
+
+    /// True if the object is wanted.
+    pub fn wants(&self, object: &Object) -> bool {
+        self.wants_class(object.class()) && self.matches.as_ref().is_none_or(|matches| matches(object))
+    }
+}
+
+/// Why the requested start is refused (gap policy *fail*), with what could be resumed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot resume: {reason:?}")]
+pub struct StartError {
+    /// Why.
+    pub reason: LagReason,
+    /// Oldest position that can be resumed after.
+    pub oldest: Position,
+    /// The head.
+    pub head: Position,
+}
+
+/// Why changes could not be delivered one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LagReason {
+    /// History before the oldest position is no longer kept.
+    Compacted,
+    /// The log has another epoch.
+    EpochChanged,
+    /// The position lies beyond the head.
+    PositionUnknown,
+    /// The subscriber reads more slowly than changes come.
+    SlowSubscriber,
+}
+
+/// One message of a stream, with its bookmark.
+#[derive(Clone, Debug)]
+pub struct StreamItem {
+    /// Everything wanted with a last change up to here has been sent.
+    pub position: u64,
+    /// The message.
+    pub event: StreamEvent,
+}
+
+/// What a stream tells.
+#[derive(Clone, Debug)]
+pub enum StreamEvent {
+    /// First message.
+    Started {
+        /// Head at start.
+        head: u64,
+        /// Oldest position that can be resumed after in this mode.
+        oldest: u64,
+        /// A snapshot follows.
+        snapshot_follows: bool,
+        /// How far the lists can be trusted.
+        status: ListStatus,
+    },
+    /// A change or snapshot entry.
+    Change(Box<Delivery>),
+    /// Everything up to the start has been sent; what follows is live.
+    SyncComplete {
+        /// Objects sent since the snapshot began; 0 on a resume.
+        object_count: u64,
+    },
+    /// Nothing else was to be said for the heartbeat interval.
+    Heartbeat {
+        /// Objects wanted now.
+        object_count: u64,
+        /// Digest over them; only while the stream is at the head (S10).
+        state_digest: Option<u64>,
+    },
+    /// A gap.
+    Lagged {
+        /// Why.
+        reason: LagReason,
+        /// Changes skipped, as far as known.
+        skipped: u64,
+        /// A snapshot follows.
+        snapshot_follows: bool,
+    },
+    /// The trust in the lists changed.
+    Status(ListStatus),
+}
+
+/// One object's new state.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// What happened.
+    pub kind: DeliveryKind,
+    /// The object; for a removal its last state.
+    pub object: Arc<Object>,
+    /// What differs from the previous revision (transitions mode).
+    pub attributes: Vec<AttributeChange>,
+    /// What caused it (transitions mode).
+    pub source: Option<ChangeSource>,
+    /// When it was seen.
+    pub time: Timestamp,
+    /// Changes merged into this one beside the one told.
+    pub merged: u64,
+}
+
+/// What happened to a delivered object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryKind {
+    /// Snapshot entry.
+    Snapshot,
+    /// New.
+    Created,
+    /// Changed.
+    Changed,
+    /// Gone, or no longer wanted.
+    Removed,
+}
+
+/// What of a slot's object the client holds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sent {
+    sequence: u64,
+    revision: u64,
+    /// Digest of the object's name: a slot whose tombstone was forgotten gets another tenant.
+    tenant: u32,
+    /// The client was told of a removal, so it holds nothing.
+    removed: bool,
+}
+
+/// Whether the client holds an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Held,
+    Perhaps,
+    No,
+}
+
+/// Why the present round is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Snapshot,
+    CatchUp,
+    Live,
+}
+
+/// A subscriber's cursor.
+pub struct Subscription {
+    log: Arc<ChangeLog>,
+    selector: Selector,
+    options: SubscriptionOptions,
+    head: watch::Receiver<u64>,
+    status: watch::Receiver<ListStatus>,
+    /// Everything up to here has been sent.
+    cursor: u64,
+    /// Position the client came with; 0 if it began with a snapshot.
+    started_at: u64,
+    fence: u64,
+    purpose: Purpose,
+    round: std::vec::IntoIter<(u64, u32)>,
+    in_round: bool,
+    transitions: VecDeque<Arc<Change>>,
+    /// Reads transitions one by one instead of rounds.
+    one_by_one: bool,
+    sent: Vec<Sent>,
+    pending: VecDeque<StreamItem>,
+    synchronized: bool,
+    sent_count: u64,
+    last_send: Instant,
+    last_round: Instant,
+    done: bool,
+    merged_total: u64,
+}
+
+impl std::fmt::Debug for Subscription {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Subscription")
+            .field("cursor", &self.cursor)
+            .field("purpose", &self.purpose)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Subscription {
+    /// Starts a subscription.
+    ///
+    /// # Errors
+    /// [`StartError`] if the start position is not kept and the gap policy is *fail*.
+    pub fn start(log: Arc<ChangeLog>, selector: Selector, options: SubscriptionOptions) -> Result<Self, StartError> {
+        let head = log.watch_head();
+        let status = log.watch_status();
+        let now = Instant::now();
+        let mut subscription = Self {
+            head,
+            status,
+            cursor: 0,
+            started_at: 0,
+            fence: 0,
+            purpose: Purpose::Snapshot,
+            round: Vec::new().into_iter(),
+            in_round: false,
+            transitions: VecDeque::new(),
+            one_by_one: false,
+            sent: Vec::new(),
+            pending: VecDeque::new(),
+            synchronized: false,
+            sent_count: 0,
+            last_send: now,
+            last_round: now,
+            done: false,
+            merged_total: 0,
+            log,
+            selector,
+            options,
+        };
+        subscription.begin()?;
+        Ok(subscription)
+    }
+
+    /// Changes merged so far beside those told.
+    pub fn merged_total(&self) -> u64 {
+        self.merged_total
+    }
+
+    /// Sequences between the cursor and the head.
+    pub fn lag(&self) -> u64 {
+        self.log.head().saturating_sub(self.cursor)
+    }
+
+    fn oldest(&self) -> u64 {
+        match self.options.mode {
+            DeliveryMode::State => self.log.oldest_state(),
+            DeliveryMode::Transitions => self.log.oldest_transition(),
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), StartError> {
+        let head = self.log.head();
+        let oldest = self.oldest();
+        let gap = self.options.resume_after.as_ref().and_then(|position| self.gap(position, oldest, head));
+        if let (Some(reason), GapPolicy::Fail) = (gap, self.options.gap_policy) {
+            let epoch = self.log.epoch().to_owned();
+            return Err(StartError {
+                reason,
+                oldest: Position { epoch: epoch.clone(), sequence: oldest },
+                head: Position { epoch, sequence: head },
+            });
+        }
+        let snapshot_follows = match (&self.options.resume_after, gap) {
+            (Some(position), None) => {
+                self.cursor = position.sequence;
+                self.purpose = Purpose::CatchUp;
+                self.one_by_one = self.options.mode == DeliveryMode::Transitions;
+                self.fence = head;
+                false
+            }
+            (Some(_), Some(_)) => false,
+            (None, _) if self.options.updates_only => {
+                self.cursor = head;
+                self.fence = head;
+                self.purpose = Purpose::Live;
+                false
+            }
+            (None, _) => true,
+        };
+        self.started_at = self.cursor;
+        let status = self.status.borrow_and_update().clone();
+        self.queue(self.cursor, StreamEvent::Started { head, oldest, snapshot_follows, status });
+        if let Some(reason) = gap {
+            let skipped = if reason == LagReason::Compacted {
+                oldest.saturating_sub(self.options.resume_after.as_ref().map_or(0, |position| position.sequence))
+            } else {
+                0
+            };
+            self.queue(0, StreamEvent::Lagged { reason, skipped, snapshot_follows: true });
+        }
+        if self.purpose != Purpose::Live && !self.one_by_one {
+            self.open_round();
+        } else if self.purpose == Purpose::Live || self.cursor >= self.fence {
+            self.complete_synchronization();
+        }
+        Ok(())
+    }
+
+    fn gap(&self, position: &Position, oldest: u64, head: u64) -> Option<LagReason> {
+        if position.epoch != self.log.epoch() {
+            Some(LagReason::EpochChanged)
+        } else if position.sequence > head {
+            Some(LagReason::PositionUnknown)
+        } else if position.sequence < oldest {
+            Some(LagReason::Compacted)
+        } else {
+            None
+        }
+    }
+
+    fn queue(&mut self, position: u64, event: StreamEvent) {
+        self.pending.push_back(StreamItem { position, event });
+    }
+
+    fn open_round(&mut self) {
+        let (fence, round) = self.log.round(self.cursor);
+        self.fence = fence;
+        self.round = round.into_iter();
+        self.in_round = true;
+        self.last_round = Instant::now();
+    }
+
+    fn complete_synchronization(&mut self) {
+        self.synchronized = true;
+        self.purpose = Purpose::Live;
+        self.one_by_one = self.options.mode == DeliveryMode::Transitions;
+        let object_count = self.sent_count;
+        self.queue(self.cursor, StreamEvent::SyncComplete { object_count });
+        if self.options.once {
+            self.done = true;
+        }
+    }
+
+    /// The next message; waits for one. Nothing after the end of a `once` subscription.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing: state moves only when an item is returned.
+    pub async fn next(&mut self) -> Option<StreamItem> {
+        loop {
+            if let Some(item) = self.pending.pop_front() {
+                self.last_send = Instant::now();
+                return Some(item);
+            }
+            if self.done {
+                return None;
+            }
+            if let Some(item) = self.advance() {
+                self.last_send = Instant::now();
+                return Some(item);
+            }
+            if !self.pending.is_empty() {
+                continue;
+            }
+            if self.one_by_one && self.log.head() > self.cursor {
+                self.load_transitions().await;
+                continue;
+            }
+            self.wait().await;
+        }
+    }
+
+    /// The next change of the present round or batch, if there is one.
+    fn advance(&mut self) -> Option<StreamItem> {
+        while let Some(change) = self.transitions.pop_front() {
+            let item = self.transition(&change);
+            self.cursor = change.sequence;
+            if !self.synchronized && self.cursor >= self.fence {
+                self.complete_synchronization();
+            }
+            // What was queued stands before the next transition, not behind it.
+            if item.is_some() || !self.pending.is_empty() {
+                return item;
+            }
+        }
+        if !self.in_round {
+            return None;
+        }
+        while let Some((sequence, slot)) = self.round.next() {
+            if let Some(delivery) = self.visit(slot) {
+                self.sent_count += u64::from(self.purpose == Purpose::Snapshot);
+                self.merged_total += delivery.merged;
+                return Some(StreamItem { position: sequence, event: StreamEvent::Change(Box::new(delivery)) });
+            }
+        }
+        self.in_round = false;
+        self.cursor = self.fence;
+        if !self.synchronized {
+            self.complete_synchronization();
+        } else {
+            self.purpose = Purpose::Live;
+            self.one_by_one = self.options.mode == DeliveryMode::Transitions;
+        }
+        None
+    }
+
+    /// What to tell of a slot now, looked up only when there is room to send it.
+    fn visit(&mut self, slot: u32) -> Option<Delivery> {
+        let (object, gone) = match self.log.slot(slot) {
+            Slot::Live(object) => (object, false),
+            Slot::Gone(tombstone) => (Arc::new(tombstone.as_object()), true),
+            Slot::Free => return None,
+        };
+        if !self.selector.wants_class(object.class()) {
+            return None;
+        }
+        let sent = self.sent_of(slot);
+        if sent.tenant == tenant(&object) && sent.sequence >= object.last_change_sequence {
+            return None;
+        }
+        let known = self.known(sent, &object);
+        let held = known == Known::Held;
+        let wanted = !gone && self.selector.wants(&object);
+        let kind = match (wanted, known) {
+            (true, _) if self.purpose == Purpose::Snapshot => DeliveryKind::Snapshot,
+            (true, Known::Held | Known::Perhaps) => DeliveryKind::Changed,
+            (true, Known::No) => DeliveryKind::Created,
+            (false, Known::Held | Known::Perhaps) => DeliveryKind::Removed,
+            (false, Known::No) => return None,
+        };
+        let merged = if held { object.revision.saturating_sub(sent.revision + 1) } else { 0 };
+        self.note_sent(slot, &object, kind);
+        Some(Delivery { kind, time: object.change_time, object, attributes: Vec::new(), source: None, merged })
+    }
+
+    /// What to tell of one transition; nothing if the client has that revision already.
+    fn transition(&mut self, change: &Change) -> Option<StreamItem> {
+        if !self.selector.wants_class(change.object.class()) {
+            return None;
+        }
+        let slot = self.log.slot_of(&change.name);
+        let sent = slot.map(|slot| self.sent_of(slot)).unwrap_or_default();
+        if sent.tenant == tenant(&change.object) && sent.sequence >= change.sequence {
+            return None;
+        }
+        let wanted = self.selector.wants(&change.object) && change.kind != ChangeKind::Removed;
+        let kind = match (wanted, self.known(sent, &change.object)) {
+            (true, Known::No) => DeliveryKind::Created,
+            (true, Known::Held | Known::Perhaps) => DeliveryKind::Changed,
+            (false, Known::Held | Known::Perhaps) => DeliveryKind::Removed,
+            (false, Known::No) => return None,
+        };
+        if let Some(slot) = slot {
+            self.note_sent(slot, &change.object, kind);
+        }
+        let delivery = Delivery {
+            kind,
+            object: Arc::clone(&change.object),
+            attributes: change.attributes.clone(),
+            source: Some(change.source),
+            time: change.time,
+            merged: 0,
+        };
+        Some(StreamItem { position: change.sequence, event: StreamEvent::Change(Box::new(delivery)) })
+    }
+
+    /// What the client holds of an object (S11): after a resume that is not known for objects
+    /// that existed before it and were not sent since.
+    fn known(&self, sent: Sent, object: &Object) -> Known {
+        if sent.revision == 0 || sent.tenant != tenant(object) {
+            if object.created_sequence <= self.started_at { Known::Perhaps } else { Known::No }
+        } else if sent.removed {
+            Known::No
+        } else {
+            Known::Held
+        }
+    }
+
+    fn sent_of(&self, slot: u32) -> Sent {
+        self.sent.get(slot as usize).copied().unwrap_or_default()
+    }
+
+    fn note_sent(&mut self, slot: u32, object: &Object, kind: DeliveryKind) {
+        let at = slot as usize;
+        if self.sent.len() <= at {
+            self.sent.resize(at + 1, Sent::default());
+        }
+        self.sent[at] = Sent {
+            sequence: object.last_change_sequence,
+            revision: object.revision,
+            tenant: tenant(object),
+            removed: kind == DeliveryKind::Removed,
+        };
+    }
+
+    /// Fetches the next transitions, or falls back to a round when they are no longer kept.
+    async fn load_transitions(&mut self) {
+        if let Some(batch) = self.log.recent(self.cursor, TRANSITION_BATCH) {
+            self.transitions = batch.into();
+            return;
+        }
+        let history = self.log.history();
+        let after = self.cursor;
+        let read = tokio::task::spawn_blocking(move || {
+            (after >= history.oldest()).then(|| history.read(after, TRANSITION_BATCH))
+        });
+        match read.await {
+            Ok(Some(Ok(batch))) if batch.first().is_some_and(|change| change.sequence == after + 1) => {
+                self.transitions = batch.into();
+            }
+            _ => self.fall_behind(),
+        }
+    }
+
+    fn fall_behind(&mut self) {
+        let skipped = self.lag();
+        self.queue(
+            self.cursor,
+            StreamEvent::Lagged { reason: LagReason::SlowSubscriber, skipped, snapshot_follows: false },
+        );
+        self.one_by_one = false;
+        self.open_round();
+    }
+
+    /// Waits for the head, the list status or the heartbeat, and prepares what follows from it.
+    async fn wait(&mut self) {
+        let heartbeat_at = self.options.heartbeat.map(|interval| self.last_send + interval);
+        let round_at = (self.log.head() > self.cursor).then(|| self.last_round + self.options.dampening);
+        // Cancel-safety: `changed` and `sleep_until` lose nothing when dropped.
+        tokio::select! {
+            _ = self.status.changed() => {
+                let status = self.status.borrow_and_update().clone();
+                self.queue(self.cursor, StreamEvent::Status(status));
+            }
+            () = sleep_until(round_at) => {
+                self.purpose = if self.synchronized { Purpose::Live } else { self.purpose };
+                self.head.borrow_and_update();
+                self.open_round();
+            }
+            _ = self.head.changed(), if round_at.is_none() => {}
+            () = sleep_until(heartbeat_at) => self.beat(),
+        }
+    }
+
+    fn beat(&mut self) {
+        let mut object_count = 0;
+        let mut state_digest = 0;
+        for class in ObjectClass::ALL.into_iter().filter(|class| self.selector.wants_class(*class)) {
+            for object in self.log.all(class) {
+                if self.selector.wants(&object) {
+                    object_count += 1;
+                    state_digest ^= digest_of(object.name.as_str(), object.revision);
+                }
+            }
+        }
+        // A change that is not sent yet would be in the digest: then there is none to tell.
+        let state_digest = (self.log.head() == self.cursor).then_some(state_digest);
+        self.queue(self.cursor, StreamEvent::Heartbeat { object_count, state_digest });
+    }
+}
+
+/// Tells the tenants of a slot apart.
+fn tenant(object: &Object) -> u32 {
+    let digest = digest_of(object.name.as_str(), 0);
+    u32::try_from(digest & u64::from(u32::MAX)).unwrap_or(0) | 1
+}
+
+/// Sleeps until an instant; for ever if there is none.
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,163 @@
+//! The way to the engine for everybody else.
+
+use super::command::{AnnotationPatch, CommandContext, CommandError, Envelope, Reply};
+use super::report::Report;
+use crate::hypervisor::port::{HypervisorError, Opener};
+use crate::model::annotation::Expectation;
+use crate::model::observation::HypervisorFacts;
+use crate::model::registration::HostRegistration;
+use crate::model::{HostId, Name, Object};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Sends commands and reports to the engine. Cheap to clone.
+#[derive(Clone)]
+pub struct EngineHandle {
+    commands: mpsc::Sender<Envelope>,
+    urgent: mpsc::Sender<Report>,
+    bulk: mpsc::Sender<Report>,
+    opener: Arc<dyn Opener>,
+}
+
+impl std::fmt::Debug for EngineHandle {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("EngineHandle").finish_non_exhaustive()
+    }
+}
+
+/// What a trial contact with an endpoint showed.
+#[derive(Clone, Debug)]
+pub struct ProbeReport {
+    /// Host id.
+    pub host: HostId,
+    /// Driver name.
+    pub technology: String,
+    /// Address without credentials.
+    pub uri: String,
+    /// Standing warnings of the registration.
+    pub warnings: Vec<String>,
+    /// The hypervisor with probed capabilities, or why there is no contact.
+    pub contact: Result<HypervisorFacts, HypervisorError>,
+}
+
+impl EngineHandle {
+    pub(super) fn new(
+        commands: mpsc::Sender<Envelope>,
+        urgent: mpsc::Sender<Report>,
+        bulk: mpsc::Sender<Report>,
+        opener: Arc<dyn Opener>,
+    ) -> Self {
+        Self { commands, urgent, bulk, opener }
+    }
+
+    /// Contacts a host that is not registered, and tells what it would be; changes nothing.
+    ///
+    /// # Errors
+    /// [`CommandError::Open`] if the registration itself is wrong.
+    pub async fn probe_host(
+        &self,
+        registration: &HostRegistration,
+        deadline: Duration,
+    ) -> Result<Vec<ProbeReport>, CommandError> {
+        let mut reports = Vec::new();
+        for endpoint in self.opener.open(registration)? {
+            let contact = endpoint.hypervisor.connect(deadline).await.map(|link| link.hypervisor);
+            endpoint.hypervisor.disconnect();
+            reports.push(ProbeReport {
+                host: endpoint.registration.id.clone(),
+                technology: endpoint.hypervisor.key().technology.clone(),
+                uri: endpoint.hypervisor.uri().to_owned(),
+                warnings: endpoint.warnings,
+                contact,
+            });
+        }
+        Ok(reports)
+    }
+
+    /// Changes labels, user label or service references of an object.
+    ///
+    /// # Errors
+    /// [`CommandError::NotFound`], [`CommandError::EtagMismatch`], [`CommandError::InvalidField`],
+    /// [`CommandError::RequestIdReused`], store errors.
+    pub async fn annotate(
+        &self,
+        context: CommandContext,
+        name: Name,
+        patch: AnnotationPatch,
+    ) -> Result<Arc<Object>, CommandError> {
+        self.ask(|reply| Envelope::Annotate { context, name, patch, reply }).await
+    }
+
+    /// States what run state an object should have; nothing returns to the observed one.
+    ///
+    /// # Errors
+    /// As [`EngineHandle::annotate`].
+    pub async fn expect(
+        &self,
+        context: CommandContext,
+        name: Name,
+        expectation: Option<Expectation>,
+    ) -> Result<Arc<Object>, CommandError> {
+        self.ask(|reply| Envelope::Expect { context, name, expectation, reply }).await
+    }
+
+    /// Adds a host; several come from one simulator URI.
+    ///
+    /// # Errors
+    /// [`CommandError::AlreadyExists`], [`CommandError::Open`], store errors.
+    pub async fn register_host(
+        &self,
+        context: CommandContext,
+        registration: HostRegistration,
+    ) -> Result<Vec<Arc<Object>>, CommandError> {
+        let registration = Box::new(registration);
+        self.ask(|reply| Envelope::RegisterHost { context, registration, reply }).await
+    }
+
+    /// Removes a host that was registered through the API.
+    ///
+    /// # Errors
+    /// [`CommandError::NotFound`], [`CommandError::ConfiguredHost`], [`CommandError::NotEmpty`],
+    /// [`CommandError::EtagMismatch`], store errors.
+    pub async fn deregister_host(
+        &self,
+        context: CommandContext,
+        host: HostId,
+        force: bool,
+    ) -> Result<(), CommandError> {
+        self.ask(|reply| Envelope::DeregisterHost { context, host, force, reply }).await
+    }
+
+    /// Replaces the hosts that settings files own; answers warnings.
+    ///
+    /// # Errors
+    /// [`CommandError::RemovalGuard`], [`CommandError::Open`]; then nothing was changed.
+    pub async fn configure_hosts(
+        &self,
+        registrations: Vec<HostRegistration>,
+        allow_removals: bool,
+    ) -> Result<Vec<String>, CommandError> {
+        self.ask(|reply| Envelope::ConfigureHosts { registrations, allow_removals, reply }).await
+    }
+
+    /// Reports something that must not wait behind polls. Waits while the inbox is full.
+    pub async fn report_urgent(&self, report: Report) {
+        // The engine's end is the daemon's end: nobody is left to be told.
+        let _ = self.urgent.send(report).await;
+    }
+
+    /// Reports what a poll read, at most 256 facts. Waits while the inbox is full.
+    pub async fn report_bulk(&self, report: Report) {
+        let _ = self.bulk.send(report).await;
+    }
+
+    async fn ask<T>(&self, envelope: impl FnOnce(Reply<T>) -> Envelope) -> Result<T, CommandError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.try_send(envelope(reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => CommandError::StoreBusy,
+            mpsc::error::TrySendError::Closed(_) => CommandError::Stopping,
+        })?;
+        answer.await.unwrap_or(Err(CommandError::Stopping))
+    }
+}

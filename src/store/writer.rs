@@ -1,0 +1,302 @@
+//! The one writer thread: takes what is queued, commits it at once, acknowledges it.
+
+use super::reader::JournalReader;
+use super::space::Ballast;
+use super::transaction::{Ack, HostRow, Outcome, StoreCondition, Transaction};
+use crate::model::object::Tombstone;
+use crate::model::{Change, ChangeKind};
+use rusqlite::{Connection, ErrorCode, params};
+use std::sync::Arc;
+use std::sync::mpsc as blocking;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Transactions committed together at most; what is queued is taken, nothing is waited for.
+const GROUP: usize = 256;
+
+/// Resource transitions kept: 200,000 (design.md 5).
+const TRANSITIONS_KEPT: u64 = 200_000;
+
+/// Tombstones live for seven days (design.md 5).
+const TOMBSTONE_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Request ids live for two days; promised are 24 hours.
+const REQUEST_LIFE: Duration = Duration::from_secs(2 * 24 * 3600);
+
+/// Audit records live for a year.
+const AUDIT_LIFE: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// Old rows are deleted once in so many changes, so that one commit in thousands pays for it.
+const PRUNE_EVERY: u64 = 5_000;
+
+/// While the disk is full a commit is tried again each second.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Way to the writer thread. Dropping the last one lets the thread finish what is queued and end.
+#[derive(Clone, Debug)]
+pub struct StoreHandle {
+    queue: blocking::Sender<Message>,
+}
+
+#[derive(Debug)]
+enum Message {
+    Commit(Transaction),
+    Flush(tokio::sync::oneshot::Sender<()>),
+}
+
+impl StoreHandle {
+    /// Hands over a transaction; never blocks. The engine bounds what is outstanding.
+    pub fn submit(&self, transaction: Transaction) {
+        // A closed queue means that the writer ended as fatal: the engine hears of it by its ack.
+        let _ = self.queue.send(Message::Commit(transaction));
+    }
+
+    /// Waits until everything handed over so far was tried.
+    pub async fn flush(&self) {
+        let (done, wait) = tokio::sync::oneshot::channel();
+        if self.queue.send(Message::Flush(done)).is_ok() {
+            let _ = wait.await;
+        }
+    }
+}
+
+/// Starts the writer thread.
+pub(super) fn start(
+    connection: Connection,
+    ballast: Ballast,
+    acks: mpsc::UnboundedSender<Ack>,
+    reader: Arc<JournalReader>,
+) -> std::io::Result<StoreHandle> {
+    let (queue, inbox) = blocking::channel();
+    let writer = Writer { connection, ballast, acks, reader, condition: StoreCondition::Good, since_prune: 0 };
+    std::thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(&inbox))?;
+    Ok(StoreHandle { queue })
+}
+
+struct Writer {
+    connection: Connection,
+    ballast: Ballast,
+    acks: mpsc::UnboundedSender<Ack>,
+    reader: Arc<JournalReader>,
+    condition: StoreCondition,
+    since_prune: u64,
+}
+
+impl Writer {
+    fn run(mut self, inbox: &blocking::Receiver<Message>) {
+        while let Ok(first) = inbox.recv() {
+            let mut group = Vec::new();
+            let mut flushes = Vec::new();
+            let mut next = Some(first);
+            while let Some(message) = next.take() {
+                match message {
+                    Message::Commit(transaction) => group.push(transaction),
+                    Message::Flush(done) => flushes.push(done),
+                }
+                if group.len() < GROUP {
+                    next = inbox.try_recv().ok();
+                }
+            }
+            if !self.commit_until_done(&group) {
+                return;
+            }
+            for done in flushes {
+                let _ = done.send(());
+            }
+            self.prune_sometimes(&group);
+        }
+        // Leaves one file behind instead of three.
+        let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+
+    /// Commits the group, waiting out a full disk; false if the process must end.
+    fn commit_until_done(&mut self, group: &[Transaction]) -> bool {
+        if group.is_empty() {
+            return true;
+        }
+        loop {
+            match self.commit(group) {
+                Ok(()) => {
+                    self.set_condition(StoreCondition::Good);
+                    for transaction in group {
+                        self.tell(Ack::Done { id: transaction.id, outcome: Outcome::Committed });
+                    }
+                    return true;
+                }
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                    if self.ballast.release() {
+                        continue;
+                    }
+                    self.set_condition(StoreCondition::Full);
+                    if self.acks.is_closed() {
+                        return false;
+                    }
+                    std::thread::sleep(RETRY);
+                }
+                Err(error) => {
+                    let outcome = Outcome::Fatal(error.to_string());
+                    for transaction in group {
+                        self.tell(Ack::Done { id: transaction.id, outcome: outcome.clone() });
+                    }
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn tell(&self, ack: Ack) {
+        // Nobody listens any more only while the daemon ends.
+        let _ = self.acks.send(ack);
+    }
+
+    fn set_condition(&mut self, condition: StoreCondition) {
+        if self.condition != condition {
+            self.condition = condition;
+            self.tell(Ack::Condition(condition));
+        }
+    }
+
+    fn commit(&mut self, group: &[Transaction]) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        for part in group {
+            for change in &part.changes {
+                write_change(&transaction, change)?;
+            }
+            for row in &part.hosts {
+                write_host(&transaction, row)?;
+            }
+            write_act(&transaction, part)?;
+        }
+        transaction.commit()
+    }
+
+    fn prune_sometimes(&mut self, group: &[Transaction]) {
+        let changes: usize = group.iter().map(|transaction| transaction.changes.len()).sum();
+        self.since_prune += changes as u64;
+        if self.since_prune < PRUNE_EVERY {
+            return;
+        }
+        self.since_prune = 0;
+        let _ = self.ballast.fill();
+        // Old rows that stay a while longer do no harm: the next round tries again.
+        if let Ok(oldest) = prune(&self.connection) {
+            self.reader.set_oldest(oldest);
+        }
+    }
+}
+
+fn word<T: serde::Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+fn sequence(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn write_change(connection: &Connection, change: &Change) -> rusqlite::Result<()> {
+    let body = json(&*change.object)?;
+    let removed = (change.kind == ChangeKind::Removed).then_some(change.time.0);
+    let current = match removed {
+        Some(_) => &json(&Tombstone::of(&change.object, change.time))?,
+        None => &body,
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO objects (name, last_sequence, removed_time, body) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (name) DO UPDATE SET last_sequence = ?2, removed_time = ?3, body = ?4",
+        )?
+        .execute(params![change.name.as_str(), sequence(change.sequence), removed, current])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO transitions (sequence, time, name, kind, source, attributes, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            sequence(change.sequence),
+            change.time.0,
+            change.name.as_str(),
+            word(&change.kind),
+            word(&change.source),
+            json(&change.attributes)?,
+            body
+        ])?;
+    Ok(())
+}
+
+fn write_host(connection: &Connection, row: &HostRow) -> rusqlite::Result<()> {
+    match row {
+        HostRow::Put(registration) => connection
+            .prepare_cached("INSERT INTO hosts (id, body) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET body = ?2")?
+            .execute(params![registration.id.as_str(), json(registration)?])?,
+        HostRow::Delete(host) => {
+            connection.prepare_cached("DELETE FROM hosts WHERE id = ?1")?.execute([host.as_str()])?
+        }
+    };
+    Ok(())
+}
+
+fn write_act(connection: &Connection, transaction: &Transaction) -> rusqlite::Result<()> {
+    if let Some(request) = &transaction.request {
+        connection
+            .prepare_cached(
+                "INSERT INTO requests (request_id, time, fingerprint, target) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (request_id) DO NOTHING",
+            )?
+            .execute(params![request.request_id, request.time.0, request.fingerprint, request.target])?;
+    }
+    if let Some(audit) = &transaction.audit {
+        connection
+            .prepare_cached(
+                "INSERT INTO audit (time, principal, method, target, outcome, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                audit.time.0,
+                audit.actor.principal,
+                audit.method,
+                audit.target,
+                audit.outcome,
+                json(audit)?
+            ])?;
+    }
+    Ok(())
+}
+
+/// Deletes what has outlived its retention; answers the sequence before the oldest transition.
+fn prune(connection: &Connection) -> rusqlite::Result<u64> {
+    let newest: (i64, i64) = connection.query_row(
+        "SELECT coalesce(max(sequence), 0), coalesce(max(time), 0) FROM transitions",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let oldest = newest.0.saturating_sub(sequence(TRANSITIONS_KEPT)).max(0);
+    connection.execute("DELETE FROM transitions WHERE sequence <= ?1", [oldest])?;
+    let before = |life: Duration| newest.1.saturating_sub(i64::try_from(life.as_micros()).unwrap_or(i64::MAX));
+    let forgotten: Option<i64> = connection.query_row(
+        "SELECT max(last_sequence) FROM objects WHERE removed_time < ?1",
+        [before(TOMBSTONE_LIFE)],
+        |row| row.get(0),
+    )?;
+    if let Some(forgotten) = forgotten {
+        connection.execute("DELETE FROM objects WHERE removed_time < ?1", [before(TOMBSTONE_LIFE)])?;
+        set_meta(connection, "forgotten", &forgotten.to_string())?;
+    }
+    connection.execute("DELETE FROM requests WHERE time < ?1", [before(REQUEST_LIFE)])?;
+    connection.execute("DELETE FROM audit WHERE time < ?1", [before(AUDIT_LIFE)])?;
+    Ok(u64::try_from(oldest).unwrap_or(0))
+}
+
+pub(super) fn set_meta(connection: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
+    connection
+        .execute(
+            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
+            [key, value],
+        )
+        .map(|_| ())
+}
