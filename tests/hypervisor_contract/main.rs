@@ -7,8 +7,13 @@
 #[macro_use]
 mod cases;
 mod embed;
+#[path = "../fake_libvirtd/server.rs"]
+mod fake_libvirtd;
+mod libvirt;
 mod qemu;
+mod remote;
 mod sim;
 mod subject;
 mod test_driver;
-mod world;
+#[path = "../fake_libvirtd/xdr.rs"]
+mod xdr;

@@ -248,17 +248,20 @@ pub(super) fn snapshot(common: Common, snapshot: &Snapshot) -> v1::Snapshot {
 }
 
 same_variants! {
-    fn run_state(RunState) -> v1::RunState {
+    /// In words of the interface.
+    pub fn run_state(RunState) -> v1::RunState {
         Unknown, Running, Blocked, Paused, ShuttingDown, Off, Crashed, Suspended,
     }
 }
 same_variants! {
-    fn run_state_reason(RunStateReason) -> v1::RunStateReason {
+    /// In words of the interface.
+    pub fn run_state_reason(RunStateReason) -> v1::RunStateReason {
         Unknown, Booted, Migrated, Restored, FromSnapshot, Unpaused, MigrationCanceled, SaveCanceled, Wakeup, Crashed,
         PostCopy, PostCopyFailed, User, Migration, Save, Dump, IoError, Watchdog, ShuttingDown, Snapshot, StartingUp,
         ApiError, Shutdown, Destroyed, Saved, Failed, Daemon, Panicked,
     }
 }
 same_variants! {
-    fn control_state(ControlState) -> v1::ControlState { Unknown, Responding, Job, NotResponding, Failed }
+    /// In words of the interface.
+    pub fn control_state(ControlState) -> v1::ControlState { Unknown, Responding, Job, NotResponding, Failed }
 }
