@@ -11,10 +11,13 @@ use crate::model::host::EndpointKey;
 use crate::model::observation::{Fact, Observation, Scope};
 use crate::model::registration::Profile;
 use futures_util::future::BoxFuture;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use virt::connect::Connect;
+
+/// A call that has been running for longer than this is shown as stuck, though its caller still waits.
+const SLOW: Duration = Duration::from_secs(5);
 
 /// One endpoint reached through libvirt.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub struct LibvirtHypervisor {
     counters: Arc<Counters>,
     memory: Arc<Memory>,
     generation: AtomicU64,
+    /// The last bulk reading of states hung: ask one by one, which libvirtd's priority workers answer.
+    doubt_bulk_states: AtomicBool,
     connection: Mutex<Option<Arc<Connection>>>,
 }
 
@@ -38,6 +43,7 @@ impl LibvirtHypervisor {
             counters: Arc::default(),
             memory: Arc::default(),
             generation: AtomicU64::new(0),
+            doubt_bulk_states: AtomicBool::new(false),
             connection: Mutex::new(None),
         }
     }
@@ -75,10 +81,7 @@ impl LibvirtHypervisor {
         use Purpose::{Control, Poll, Storage};
         match scope {
             Scope::Hypervisor => self.read_hypervisor(deadline).await,
-            Scope::MachineStates => {
-                self.read(Control, deadline, |connect, memory, own| machines::states(connect, memory, own.bulk.states))
-                    .await
-            }
+            Scope::MachineStates => self.read_states(deadline).await,
             Scope::Machines => {
                 self.read(Poll, deadline, |connect, memory, own| machines::all(connect, memory, own.bulk.states)).await
             }
@@ -99,6 +102,17 @@ impl LibvirtHypervisor {
             }
             Scope::HostDevices => self.read(Storage, deadline, |connect, _, _| devices::all(connect)).await,
         }
+    }
+
+    async fn read_states(&self, deadline: Duration) -> Result<Observation, HypervisorError> {
+        let doubt = self.doubt_bulk_states.load(Ordering::Relaxed);
+        let result = self
+            .read(Purpose::Control, deadline, move |connect, memory, own| {
+                machines::states(connect, memory, own.bulk.states && !doubt)
+            })
+            .await;
+        self.doubt_bulk_states.store(matches!(result, Err(HypervisorError::TimedOut(_))), Ordering::Relaxed);
+        result
     }
 
     async fn read_hypervisor(&self, deadline: Duration) -> Result<Observation, HypervisorError> {
@@ -145,7 +159,11 @@ impl Hypervisor for LibvirtHypervisor {
     }
 
     fn observe(&self, scope: Scope, deadline: Duration) -> BoxFuture<'_, Result<Observation, HypervisorError>> {
-        Box::pin(self.read_scope(scope, deadline))
+        Box::pin(async move {
+            let mut observation = self.read_scope(scope, deadline).await?;
+            observation.facts.iter_mut().for_each(|fact| stamp(&self.key, fact));
+            Ok(observation)
+        })
     }
 
     fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<(), HypervisorError>> {
@@ -165,6 +183,29 @@ impl Hypervisor for LibvirtHypervisor {
     }
 
     fn vitals(&self) -> Vitals {
-        self.counters.vitals()
+        let slow = self.current().as_ref().map_or(0, |connection| connection.lanes.slow(SLOW));
+        let counted = self.counters.vitals();
+        Vitals { stuck_threads: counted.stuck_threads + slow, ..counted }
+    }
+}
+
+/// Writes into objects of a host which host and driver they were read from.
+fn stamp(key: &EndpointKey, fact: &mut Fact) {
+    match fact {
+        Fact::Machine(machine) => {
+            let snapshots = machine.snapshots.iter_mut().flatten();
+            snapshots.for_each(|snapshot| snapshot.host = Some(key.host.clone()));
+        }
+        Fact::StoragePool(facts) => {
+            facts.pool.host = Some(key.host.clone());
+            facts.pool.technology.clone_from(&key.technology);
+            let volumes = facts.volumes.iter_mut().flatten();
+            volumes.for_each(|volume| volume.host = Some(key.host.clone()));
+        }
+        Fact::Network(network) => {
+            network.host = Some(key.host.clone());
+            network.technology.clone_from(&key.technology);
+        }
+        _ => {}
     }
 }

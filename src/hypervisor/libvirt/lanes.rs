@@ -82,10 +82,16 @@ struct Lane {
 #[derive(Default)]
 struct State {
     jobs: VecDeque<Job>,
-    /// Deadline of the job that runs now.
-    running: Option<Instant>,
+    /// The job that runs now.
+    running: Option<Running>,
     /// Counted in [`Counters`] as stuck.
     stuck: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Running {
+    since: Instant,
+    until: Instant,
 }
 
 impl std::fmt::Debug for Lane {
@@ -125,6 +131,13 @@ impl Lanes {
                 Err(HypervisorError::TimedOut(deadline))
             }
         }
+    }
+
+    /// Lanes whose present call has been running for longer than this.
+    pub fn slow(&self, patience: Duration) -> u32 {
+        let lanes = self.slots.iter().filter_map(|slot| lock(slot).clone());
+        let slow = lanes.filter(|lane| lock(&lane.state).running.is_some_and(|job| job.since.elapsed() > patience));
+        u32::try_from(slow.count()).unwrap_or(u32::MAX)
     }
 
     /// Gives every lane up: waiting jobs are dropped, running ones cut.
@@ -215,7 +228,7 @@ impl Drop for Lanes {
 
 impl Lane {
     fn is_stuck(&self) -> bool {
-        lock(&self.state).running.is_some_and(|until| until <= Instant::now())
+        lock(&self.state).running.is_some_and(|running| running.until <= Instant::now())
     }
 
     /// The next job whose caller still waits; nothing once the lane is given up.
@@ -228,7 +241,7 @@ impl Lane {
             match state.jobs.pop_front() {
                 Some(job) if job.until <= Instant::now() => {}
                 Some(job) => {
-                    state.running = Some(job.until);
+                    state.running = Some(Running { since: Instant::now(), until: job.until });
                     return Some(job);
                 }
                 None => state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),

@@ -40,6 +40,7 @@ pub struct Memory {
     machines: Mutex<HashMap<Uuid, Known>>,
     quarantine: Mutex<Quarantine>,
     refreshed: Mutex<HashMap<String, Timestamp>>,
+    refresh_tried: Mutex<HashMap<String, Timestamp>>,
 }
 
 impl Memory {
@@ -56,6 +57,11 @@ impl Memory {
     /// When each storage pool was last refreshed, as far as known.
     pub fn refreshed(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
         self.refreshed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When a refresh of each storage pool was last begun by us.
+    pub fn refresh_tried(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
+        self.refresh_tried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A new connection: everything is to be read again. Hung processes stay hung.

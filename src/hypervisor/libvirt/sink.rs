@@ -69,9 +69,10 @@ pub fn deliver(number: usize, subject: EventSubject) {
     }
 }
 
-/// Tells the sink of this number that its connection is gone.
+/// Tells the sink of this number that its connection is gone, and ends its queue.
 pub fn closed(number: usize, text: &str) {
-    if let Some(sink) = find(number) {
+    let sink = SINKS.write().unwrap_or_else(PoisonError::into_inner).remove(&number);
+    if let Some(sink) = sink {
         let event = sink.event(EventSubject::Closed(text.to_owned()));
         if let Some(permit) = sink.lock().closed.take() {
             permit.send(event);
@@ -147,6 +148,7 @@ mod tests {
         closed(registration.number(), "again");
         let read: Vec<_> = std::iter::from_fn(|| receiver.try_recv().ok().map(|event| event.subject)).collect();
         assert_eq!(read, [hint(0), EventSubject::Gap, EventSubject::Closed("end of file".into())]);
+        assert!(matches!(receiver.try_recv(), Err(mpsc::error::TryRecvError::Disconnected)));
     }
 
     #[test]

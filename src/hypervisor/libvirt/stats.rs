@@ -217,6 +217,6 @@ mod tests {
         assert_eq!(chunks(&[None; 1_200]), [0..500, 500..1_000, 1_000..1_200]);
         let large = [Some(100_000); 5];
         assert_eq!(chunks(&large), [0..2, 2..4, 4..5], "4 MB each");
-        assert_eq!(chunks(&[Some(10_000_000)]), [0..1], "one machine is always asked");
+        assert_eq!(chunks(&[Some(10_000_000); 2]), [0..1, 1..2], "one machine is always asked");
     }
 }

@@ -237,8 +237,10 @@ unsafe extern "C" fn on_network(
     _detail: c_int,
     opaque: *mut c_void,
 ) {
-    // SAFETY: libvirt lends the network for the duration of the callback.
-    deliver(opaque, || EventSubject::Network(unsafe { typed::text(sys::virNetworkGetName(network)) }.into_owned()));
+    deliver(opaque, || {
+        // SAFETY: libvirt lends the network for the duration of the callback.
+        EventSubject::Network(unsafe { typed::text(sys::virNetworkGetName(network)) }.into_owned())
+    });
 }
 
 unsafe extern "C" fn on_pool(
@@ -253,8 +255,8 @@ unsafe extern "C" fn on_pool(
 }
 
 unsafe extern "C" fn on_pool_refresh(_: sys::virConnectPtr, pool: sys::virStoragePoolPtr, opaque: *mut c_void) {
-    // SAFETY: libvirt lends the pool for the duration of the callback.
     deliver(opaque, || {
+        // SAFETY: libvirt lends the pool for the duration of the callback.
         EventSubject::StoragePool(unsafe { typed::text(sys::virStoragePoolGetName(pool)) }.into_owned())
     });
 }
@@ -271,8 +273,8 @@ unsafe extern "C" fn on_device(
 }
 
 unsafe extern "C" fn on_device_update(_: sys::virConnectPtr, device: sys::virNodeDevicePtr, opaque: *mut c_void) {
-    // SAFETY: libvirt lends the device for the duration of the callback.
     deliver(opaque, || {
+        // SAFETY: libvirt lends the device for the duration of the callback.
         EventSubject::HostDevice(unsafe { typed::text(sys::virNodeDeviceGetName(device)) }.into_owned())
     });
 }
@@ -293,7 +295,7 @@ macro_rules! event {
 
 /// Every event we subscribe to. IO_ERROR (4) and BLOCK_JOB (8) are left out: 6 and 16 say the same and more.
 #[expect(clippy::cast_possible_wrap, reason = "libvirt's event numbers are below 100")]
-pub fn all() -> [Event; 30] {
+pub fn all() -> [Event; 31] {
     [
         event!(Machine, sys::VIR_DOMAIN_EVENT_ID_LIFECYCLE, "lifecycle", on_lifecycle),
         event!(Machine, sys::VIR_DOMAIN_EVENT_ID_REBOOT, "reboot", on_reboot),
@@ -335,5 +337,6 @@ pub fn all() -> [Event; 30] {
         event!(StoragePool, sys::VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE, "pool_lifecycle", on_pool),
         event!(StoragePool, sys::VIR_STORAGE_POOL_EVENT_ID_REFRESH, "pool_refresh", on_pool_refresh),
         event!(HostDevice, sys::VIR_NODE_DEVICE_EVENT_ID_LIFECYCLE, "device_lifecycle", on_device),
+        event!(HostDevice, sys::VIR_NODE_DEVICE_EVENT_ID_UPDATE, "device_update", on_device_update),
     ]
 }

@@ -13,15 +13,18 @@ use std::time::Duration;
 use virt::connect::Connect;
 use virt::storage_pool::StoragePool;
 
-/// In profile manage a pool's figures are refreshed once they are this old, one pool per reading.
+/// In profile manage a pool's figures are refreshed once they are this old.
 const REFRESH_AFTER: Duration = Duration::from_secs(300);
+
+/// Pools refreshed in one reading at most; each may walk a large folder.
+const REFRESHES: usize = 4;
 
 /// All pools with their volumes.
 pub fn all(connect: &Connect, memory: &Memory, may_refresh: bool) -> Result<Observation, HypervisorError> {
     let (mut facts, mut errors, mut present) = (Vec::new(), Vec::new(), BTreeSet::new());
     let handles = connect.list_all_storage_pools(0).map_err(fault)?;
     if may_refresh {
-        refresh_oldest(&handles, memory);
+        refresh_due(&handles, memory);
     }
     for handle in handles {
         let name = handle.name().map_err(fault)?;
@@ -48,20 +51,22 @@ pub fn one(connect: &Connect, memory: &Memory, name: &str) -> Result<Observation
     Ok(Observation { time: now(), facts: vec![fact], errors: Vec::new() })
 }
 
-/// Refreshes the active pool whose figures are oldest, if they are old at all. A failure shows in the
-/// age of the figures.
-fn refresh_oldest(handles: &[StoragePool], memory: &Memory) {
-    let old = |refreshed: Option<Timestamp>| refreshed.is_none_or(|at| now().since(at) >= REFRESH_AFTER);
-    let age = |handle: &StoragePool| handle.name().ok().and_then(|name| memory.refreshed().get(&name).copied());
+/// Refreshes the active pools that were longest not tried. A failure shows in the age of the figures;
+/// one that hangs is not tried again before the others were.
+fn refresh_due(handles: &[StoragePool], memory: &Memory) {
     let active = handles.iter().filter(|handle| handle.is_active().unwrap_or(false));
-    let Some((refreshed, handle)) = active.map(|handle| (age(handle), handle)).min_by_key(|(age, _)| *age) else {
-        return;
+    let named = active.filter_map(|handle| Some((handle.name().ok()?, handle)));
+    let mut due: Vec<(Option<Timestamp>, String, &StoragePool)> = {
+        let tried = memory.refresh_tried();
+        named.map(|(name, handle)| (tried.get(&name).copied(), name, handle)).collect()
     };
-    if !old(refreshed) {
-        return;
-    }
-    if let (Ok(()), Ok(name)) = (handle.refresh(0), handle.name()) {
-        memory.refreshed().insert(name, now());
+    due.retain(|(tried, _, _)| tried.is_none_or(|at| now().since(at) >= REFRESH_AFTER));
+    due.sort_by_key(|(tried, _, _)| *tried);
+    for (_, name, handle) in due.into_iter().take(REFRESHES) {
+        memory.refresh_tried().insert(name.clone(), now());
+        if handle.refresh(0).is_ok() {
+            memory.refreshed().insert(name, now());
+        }
     }
 }
 

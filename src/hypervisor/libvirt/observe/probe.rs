@@ -6,6 +6,7 @@ use crate::hypervisor::libvirt::stats::GROUPS;
 use crate::hypervisor::port::HypervisorError;
 use crate::model::capability::{Availability, Capabilities, Capability};
 use virt::connect::Connect;
+use virt::domain::Domain;
 use virt_sys as sys;
 
 /// A filter that no machine passes (a transient machine is never inactive), so that a probe costs nothing.
@@ -83,16 +84,22 @@ pub fn verdict<T>(outcome: Result<T, HypervisorError>) -> Result<Availability, H
 
 /// Asked of any machine; without one there is no verdict.
 fn snapshots(connect: &Connect) -> Result<Availability, HypervisorError> {
-    match connect.list_all_domains(0).map_err(fault)?.first() {
-        Some(any) => verdict(any.num_snapshots(0).map_err(fault)),
-        None => Ok(Availability::Unknown),
-    }
+    ask_any(connect, 0, |any| any.num_snapshots(0).map(|_| ()).map_err(fault))
 }
 
 /// Asked of any running machine; without one there is no verdict.
 fn control(connect: &Connect) -> Result<Availability, HypervisorError> {
-    match connect.list_all_domains(sys::VIR_CONNECT_LIST_DOMAINS_ACTIVE).map_err(fault)?.first() {
-        Some(any) => verdict(domain::control(any).map_err(fault)),
-        None => Ok(Availability::Unknown),
+    ask_any(connect, sys::VIR_CONNECT_LIST_DOMAINS_ACTIVE, |any| domain::control(any).map(|_| ()).map_err(fault))
+}
+
+fn ask_any(
+    connect: &Connect,
+    filter: u32,
+    question: impl Fn(&Domain) -> Result<(), HypervisorError>,
+) -> Result<Availability, HypervisorError> {
+    match connect.list_all_domains(filter).map_err(fault) {
+        Ok(machines) => machines.first().map_or(Ok(Availability::Unknown), |any| verdict(question(any))),
+        // A host with more machines than libvirt lists is still a host.
+        Err(error) => verdict(Err::<(), _>(error)),
     }
 }

@@ -16,9 +16,9 @@ use virt::domain::Domain;
 use virt_sys as sys;
 
 /// `virDomainMemoryStatTags`: the balloon's size.
-const MEMORY_ACTUAL: u32 = sys::VIR_DOMAIN_MEMORY_STAT_ACTUAL_BALLOON as u32;
+const MEMORY_ACTUAL: u32 = sys::VIR_DOMAIN_MEMORY_STAT_ACTUAL_BALLOON;
 /// `virDomainMemoryStatTags`: resident memory of the hypervisor process.
-const MEMORY_RSS: u32 = sys::VIR_DOMAIN_MEMORY_STAT_RSS as u32;
+const MEMORY_RSS: u32 = sys::VIR_DOMAIN_MEMORY_STAT_RSS;
 
 /// Figures of all running machines and of the host.
 pub fn all(connect: &Connect, memory: &Memory, bulk: bool) -> Result<Observation, HypervisorError> {
