@@ -95,6 +95,19 @@ pub enum Envelope {
     },
 }
 
+impl Envelope {
+    /// Answers the command with a refusal.
+    pub(super) fn refuse(self, error: CommandError) {
+        // A caller that went away needs no answer.
+        match self {
+            Self::Annotate { reply, .. } | Self::Expect { reply, .. } => drop(reply.send(Err(error))),
+            Self::RegisterHost { reply, .. } => drop(reply.send(Err(error))),
+            Self::DeregisterHost { reply, .. } => drop(reply.send(Err(error))),
+            Self::ConfigureHosts { reply, .. } => drop(reply.send(Err(error))),
+        }
+    }
+}
+
 /// Why a command was not carried out.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum CommandError {

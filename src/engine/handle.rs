@@ -2,21 +2,79 @@
 
 use super::command::{AnnotationPatch, CommandContext, CommandError, Envelope, Reply};
 use super::report::Report;
+use crate::hypervisor::port::{HypervisorError, Opener};
 use crate::model::annotation::Expectation;
+use crate::model::observation::HypervisorFacts;
 use crate::model::registration::HostRegistration;
 use crate::model::{HostId, Name, Object};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// Sends commands and reports to the engine. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct EngineHandle {
-    pub(super) commands: mpsc::Sender<Envelope>,
-    pub(super) urgent: mpsc::Sender<Report>,
-    pub(super) bulk: mpsc::Sender<Report>,
+    commands: mpsc::Sender<Envelope>,
+    urgent: mpsc::Sender<Report>,
+    bulk: mpsc::Sender<Report>,
+    opener: Arc<dyn Opener>,
+}
+
+impl std::fmt::Debug for EngineHandle {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("EngineHandle").finish_non_exhaustive()
+    }
+}
+
+/// What a trial contact with an endpoint showed.
+#[derive(Clone, Debug)]
+pub struct ProbeReport {
+    /// Host id.
+    pub host: HostId,
+    /// Driver name.
+    pub technology: String,
+    /// Address without credentials.
+    pub uri: String,
+    /// Standing warnings of the registration.
+    pub warnings: Vec<String>,
+    /// The hypervisor with probed capabilities, or why there is no contact.
+    pub contact: Result<HypervisorFacts, HypervisorError>,
 }
 
 impl EngineHandle {
+    pub(super) fn new(
+        commands: mpsc::Sender<Envelope>,
+        urgent: mpsc::Sender<Report>,
+        bulk: mpsc::Sender<Report>,
+        opener: Arc<dyn Opener>,
+    ) -> Self {
+        Self { commands, urgent, bulk, opener }
+    }
+
+    /// Contacts a host that is not registered, and tells what it would be; changes nothing.
+    ///
+    /// # Errors
+    /// [`CommandError::Open`] if the registration itself is wrong.
+    pub async fn probe_host(
+        &self,
+        registration: &HostRegistration,
+        deadline: Duration,
+    ) -> Result<Vec<ProbeReport>, CommandError> {
+        let mut reports = Vec::new();
+        for endpoint in self.opener.open(registration)? {
+            let contact = endpoint.hypervisor.connect(deadline).await.map(|link| link.hypervisor);
+            endpoint.hypervisor.disconnect();
+            reports.push(ProbeReport {
+                host: endpoint.registration.id.clone(),
+                technology: endpoint.hypervisor.key().technology.clone(),
+                uri: endpoint.hypervisor.uri().to_owned(),
+                warnings: endpoint.warnings,
+                contact,
+            });
+        }
+        Ok(reports)
+    }
+
     /// Changes labels, user label or service references of an object.
     ///
     /// # Errors

@@ -6,8 +6,20 @@
 
 mod command;
 mod handle;
+mod pending;
+mod registry;
 mod report;
+mod requests;
+mod run;
+mod status;
+mod turn;
+mod vitals;
 
 pub use command::{AnnotationPatch, CommandContext, CommandError, Envelope};
-pub use handle::EngineHandle;
-pub use report::{Cause, LinkState, Report};
+pub use handle::{EngineHandle, ProbeReport};
+pub use report::{Assignment, Cause, LinkState, Report};
+pub use run::{EngineEnd, EngineParts, start};
+pub use vitals::EngineVitals;
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,9 @@
 //! What collectors report.
 
-use crate::hypervisor::port::Vitals;
-use crate::model::Timestamp;
+use crate::hypervisor::port::{Endpoint, Vitals};
 use crate::model::host::EndpointKey;
 use crate::model::observation::{HypervisorFacts, Observation};
+use crate::model::{HostId, Timestamp};
 
 /// Why something was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,4 +71,13 @@ pub enum Report {
         /// When the last event came.
         last_event: Option<Timestamp>,
     },
+}
+
+/// What collectors have to do.
+#[derive(Debug)]
+pub enum Assignment {
+    /// Watch this endpoint from now on.
+    Watch(Endpoint),
+    /// Stop watching every endpoint of this host.
+    Drop(HostId),
 }

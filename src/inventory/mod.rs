@@ -1,1 +1,27 @@
-//! inventory
+//! The managed objects: what is known of every host, machine, pool and network, and what changed.
+//!
+//! Pure: no clock, no I/O, no lock. Facts go in with the time they were seen; changes come out,
+//! numbered, in the order in which they enter the log. *Unknown is not off*: without evidence an
+//! object keeps its last known state and says so.
+
+mod apply_hosts;
+mod apply_machines;
+mod apply_networks;
+mod apply_storage;
+mod diff;
+mod facts;
+mod hosts;
+mod inventory;
+mod machine_state;
+mod machines;
+mod networks;
+mod restore;
+mod storage;
+mod table;
+
+pub use facts::{Evidence, InventorySettings, LinkStanding};
+pub use inventory::Inventory;
+pub use table::Effects;
+
+#[cfg(test)]
+mod tests;

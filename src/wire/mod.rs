@@ -3,6 +3,9 @@
 //! Words of the interface are translated to words of the model here and nowhere else. Nothing
 //! here decides anything.
 
+pub mod convert;
+pub mod json;
+
 /// Types generated from `proto/vrm/v1` (`vrm.v1`) and the gRPC health protocol.
 #[allow(
     missing_docs,

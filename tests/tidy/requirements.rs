@@ -1,19 +1,14 @@
 //! `docs/requirements.md` against the tree: all 171 ids once, no row without an owner, and
 //! nothing called done that no test verifies.
 
+#![expect(clippy::panic, reason = "a tidy test that cannot read the tree has failed")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::sources::{ROOT, extension, files_below, read};
 
-const PARTS: [&str; 6] = [
-    "inventory",
-    "fault",
-    "performance",
-    "configuration",
-    "trust",
-    "agents",
-];
+const PARTS: [&str; 6] = ["inventory", "fault", "performance", "configuration", "trust", "agents"];
 
 /// One area of the id scheme `REQ-<area>-<category>-<nn>`; numbers run from 1 without a hole.
 struct Area {
@@ -24,41 +19,13 @@ struct Area {
 }
 
 const AREAS: [Area; 7] = [
-    Area {
-        label: "GEN",
-        count: 12,
-        other: &[("CON", &[1, 2, 3, 4]), ("NON", &[9, 10, 11])],
-    },
-    Area {
-        label: "CM",
-        count: 45,
-        other: &[],
-    },
-    Area {
-        label: "FM",
-        count: 32,
-        other: &[("NON", &[27])],
-    },
-    Area {
-        label: "PM",
-        count: 26,
-        other: &[("NON", &[18, 19])],
-    },
-    Area {
-        label: "NTF",
-        count: 19,
-        other: &[],
-    },
-    Area {
-        label: "SEC",
-        count: 17,
-        other: &[("NON", &[1, 7, 9, 10, 13, 17])],
-    },
-    Area {
-        label: "RES",
-        count: 20,
-        other: &[("NON", &[2, 3, 7, 13, 16])],
-    },
+    Area { label: "GEN", count: 12, other: &[("CON", &[1, 2, 3, 4]), ("NON", &[9, 10, 11])] },
+    Area { label: "CM", count: 45, other: &[] },
+    Area { label: "FM", count: 32, other: &[("NON", &[27])] },
+    Area { label: "PM", count: 26, other: &[("NON", &[18, 19])] },
+    Area { label: "NTF", count: 19, other: &[] },
+    Area { label: "SEC", count: 17, other: &[("NON", &[1, 7, 9, 10, 13, 17])] },
+    Area { label: "RES", count: 20, other: &[("NON", &[2, 3, 7, 13, 16])] },
 ];
 
 /// A row of a requirements table: `| id | M/O | text | source | part | status | verified by |`.
@@ -84,10 +51,7 @@ fn every_requirement_id_has_exactly_one_row() {
         *seen.entry(row.id).or_insert(0_usize) += 1;
     }
     let expected = expected_ids();
-    let missing: Vec<_> = expected
-        .iter()
-        .filter(|id| !seen.contains_key(*id))
-        .collect();
+    let missing: Vec<_> = expected.iter().filter(|id| !seen.contains_key(*id)).collect();
     let unknown: Vec<_> = seen.keys().filter(|id| !expected.contains(*id)).collect();
     let repeated: Vec<_> = seen.iter().filter(|(_, n)| **n > 1).collect();
     assert!(
@@ -100,11 +64,7 @@ fn every_requirement_id_has_exactly_one_row() {
 #[test]
 fn every_row_is_well_formed_and_belongs_to_a_part() {
     let faults: Vec<String> = rows().iter().filter_map(row_fault).collect();
-    assert!(
-        faults.is_empty(),
-        "docs/requirements.md:\n{}",
-        faults.join("\n")
-    );
+    assert!(faults.is_empty(), "docs/requirements.md:\n{}", faults.join("\n"));
 }
 
 #[test]
@@ -113,10 +73,7 @@ fn every_done_requirement_names_a_test_that_exists() {
     let mut faults = Vec::new();
     for row in rows() {
         if row.status == "done" && row.tests.is_empty() {
-            faults.push(format!(
-                "line {}: {} is done but names no test",
-                row.line, row.id
-            ));
+            faults.push(format!("line {}: {} is done but names no test", row.line, row.id));
         }
         for path in &row.tests {
             if !names_a_test(path, &functions) {
@@ -124,11 +81,7 @@ fn every_done_requirement_names_a_test_that_exists() {
             }
         }
     }
-    assert!(
-        faults.is_empty(),
-        "docs/requirements.md:\n{}",
-        faults.join("\n")
-    );
+    assert!(faults.is_empty(), "docs/requirements.md:\n{}", faults.join("\n"));
 }
 
 #[test]
@@ -140,38 +93,19 @@ fn annex_a_traces_every_requirement_once() {
             *traced.entry(format!("REQ-{id}")).or_insert(0_usize) += 1;
         }
     }
-    let wrong: Vec<_> = expected_ids()
-        .into_iter()
-        .filter(|id| traced.remove(id) != Some(1))
-        .collect();
-    assert!(
-        wrong.is_empty() && traced.is_empty(),
-        "annex A: not traced exactly once {wrong:?}, unknown {traced:?}"
-    );
+    let wrong: Vec<_> = expected_ids().into_iter().filter(|id| traced.remove(id) != Some(1)).collect();
+    assert!(wrong.is_empty() && traced.is_empty(), "annex A: not traced exactly once {wrong:?}, unknown {traced:?}");
 }
 
 #[test]
 fn a_test_path_is_recognised_by_its_function_and_place() {
     let mut functions = Functions::new();
-    let source = "pub fn diff() {}\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn an_absent_object_is_removed() {}\n}\n";
-    collect_functions(
-        Path::new("src/inventory/diff.rs"),
-        source,
-        "fn ",
-        &mut functions,
-    );
-    assert!(names_a_test(
-        "inventory::diff::tests::an_absent_object_is_removed",
-        &functions
-    ));
-    assert!(!names_a_test(
-        "changes::tests::an_absent_object_is_removed",
-        &functions
-    ));
-    assert!(
-        !names_a_test("inventory::diff::diff", &functions),
-        "production code is no test"
-    );
+    let source =
+        "pub fn diff() {}\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn an_absent_object_is_removed() {}\n}\n";
+    collect_functions(Path::new("src/inventory/diff.rs"), source, "fn ", &mut functions);
+    assert!(names_a_test("inventory::diff::tests::an_absent_object_is_removed", &functions));
+    assert!(!names_a_test("changes::tests::an_absent_object_is_removed", &functions));
+    assert!(!names_a_test("inventory::diff::diff", &functions), "production code is no test");
 }
 
 fn row_fault(row: &Row) -> Option<String> {
@@ -188,9 +122,7 @@ fn row_fault(row: &Row) -> Option<String> {
         ("void", _) => fault("void without `void: reason`".to_owned()),
         (_, Some(_)) => fault("status is void but the part is not".to_owned()),
         (part, None) if !PARTS.contains(&part) => fault(format!("belongs to no part: `{part}`")),
-        _ if row.status != "done" && row.status != "planned" => {
-            fault(format!("unknown status `{}`", row.status))
-        }
+        _ if row.status != "done" && row.status != "planned" => fault(format!("unknown status `{}`", row.status)),
         _ => None,
     }
 }
@@ -203,25 +135,14 @@ fn rows() -> Vec<Row> {
         .filter(|(_, line)| line.starts_with("| REQ-"))
         .map(|(index, line)| parse_row(index + 1, line))
         .collect();
-    assert!(
-        !rows.is_empty(),
-        "docs/requirements.md has no requirement rows"
-    );
+    assert!(!rows.is_empty(), "docs/requirements.md has no requirement rows");
     rows
 }
 
 fn parse_row(line: usize, text: &str) -> Row {
-    let cells: Vec<&str> = text
-        .trim()
-        .trim_matches('|')
-        .split('|')
-        .map(str::trim)
-        .collect();
+    let cells: Vec<&str> = text.trim().trim_matches('|').split('|').map(str::trim).collect();
     let [id, level, requirement, source, part, status, verified] = cells[..] else {
-        panic!(
-            "docs/requirements.md:{line}: {} cells instead of 7",
-            cells.len()
-        );
+        panic!("docs/requirements.md:{line}: {} cells instead of 7", cells.len());
     };
     Row {
         line,
@@ -231,12 +152,7 @@ fn parse_row(line: usize, text: &str) -> Row {
         source: source.to_owned(),
         part: part.to_owned(),
         status: status.to_owned(),
-        tests: verified
-            .split('`')
-            .skip(1)
-            .step_by(2)
-            .map(str::to_owned)
-            .collect(),
+        tests: verified.split('`').skip(1).step_by(2).map(str::to_owned).collect(),
     }
 }
 
@@ -267,11 +183,9 @@ fn names_a_test(path: &str, functions: &Functions) -> bool {
     let Some((name, module)) = parts.split_last() else {
         return false;
     };
-    functions.get(*name).is_some_and(|places| {
-        module
-            .first()
-            .is_none_or(|first| places.iter().any(|place| place.contains(*first)))
-    })
+    functions
+        .get(*name)
+        .is_some_and(|places| module.first().is_none_or(|first| places.iter().any(|place| place.contains(*first))))
 }
 
 fn test_functions() -> Functions {
@@ -293,11 +207,7 @@ fn collect_functions(file: &Path, source: &str, keyword: &str, functions: &mut F
     let place: BTreeSet<String> = file
         .components()
         .filter_map(|part| part.as_os_str().to_str())
-        .map(|part| {
-            part.trim_end_matches(".rs")
-                .trim_end_matches(".py")
-                .to_owned()
-        })
+        .map(|part| part.trim_end_matches(".rs").trim_end_matches(".py").to_owned())
         .collect();
     let mut in_tests = place.contains("tests");
     for line in source.lines() {
@@ -306,14 +216,10 @@ fn collect_functions(file: &Path, source: &str, keyword: &str, functions: &mut F
         if !in_tests || line.starts_with("//") {
             continue;
         }
-        let starts = line
-            .match_indices(keyword)
-            .filter(|(at, _)| *at == 0 || line[..*at].ends_with([' ', '(']));
+        let starts = line.match_indices(keyword).filter(|(at, _)| *at == 0 || line[..*at].ends_with([' ', '(']));
         for (at, _) in starts {
-            let name: String = line[at + keyword.len()..]
-                .chars()
-                .take_while(|c| c.is_alphanumeric() || *c == '_')
-                .collect();
+            let name: String =
+                line[at + keyword.len()..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             if !name.is_empty() {
                 functions.entry(name).or_default().push(place.clone());
             }

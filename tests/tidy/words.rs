@@ -40,21 +40,13 @@ fn no_type_name_ends_in_an_empty_word() {
         let text = read(&file);
         report_names(&file, &words(&text), &mut faults);
     }
-    assert!(
-        faults.is_empty(),
-        "empty type names:\n{}",
-        faults.join("\n")
-    );
+    assert!(faults.is_empty(), "empty type names:\n{}", faults.join("\n"));
 }
 
 #[test]
 fn nothing_is_left_unfinished_or_skipped() {
     // Put together here, so that this file does not report itself.
-    let banned = [
-        concat!("#[", "ignore"),
-        concat!("todo", "!("),
-        concat!("unimplemented", "!("),
-    ];
+    let banned = [concat!("#[", "ignore"), concat!("todo", "!("), concat!("unimplemented", "!(")];
     let mut faults = Vec::new();
     for file in rust_files(&["src", "tests", "benches", "fuzz"]) {
         for (number, line) in read(&file).lines().enumerate() {
@@ -63,11 +55,7 @@ fn nothing_is_left_unfinished_or_skipped() {
             }
         }
     }
-    assert!(
-        faults.is_empty(),
-        "unfinished or skipped:\n{}",
-        faults.join("\n")
-    );
+    assert!(faults.is_empty(), "unfinished or skipped:\n{}", faults.join("\n"));
 }
 
 #[test]
@@ -80,10 +68,7 @@ fn every_source_file_is_short_and_says_what_it_is_for() {
         let text = read(&file);
         let lines = production_lines(&text);
         if lines >= LINE_LIMIT {
-            faults.push(format!(
-                "{}: {lines} production lines, limit {LINE_LIMIT}",
-                shown(&file)
-            ));
+            faults.push(format!("{}: {lines} production lines, limit {LINE_LIMIT}", shown(&file)));
         }
         if !text.starts_with("//!") {
             faults.push(format!("{}: does not begin with `//!`", shown(&file)));
@@ -102,10 +87,7 @@ fn an_inline_test_module_is_no_production_code() {
 
 #[test]
 fn an_empty_suffix_is_seen_in_code_and_prose() {
-    assert_eq!(
-        declarations("pub(crate) record HostInfo<T> {", &["record"]),
-        [(1, "HostInfo")]
-    );
+    assert_eq!(declarations("pub(crate) record HostInfo<T> {", &["record"]), [(1, "HostInfo")]);
     assert_eq!(empty_suffix("HostInfo"), Some("Info"));
     assert_eq!(empty_suffix("ErrorInfo"), None);
     assert_eq!(empty_suffix("Manager"), None, "the plain word is prose");
@@ -127,9 +109,7 @@ fn empty_suffix(name: &str) -> Option<&'static str> {
     if !is_type || ALLOWED.contains(&name) {
         return None;
     }
-    EMPTY_SUFFIXES
-        .into_iter()
-        .find(|suffix| name.len() > suffix.len() && name.ends_with(suffix))
+    EMPTY_SUFFIXES.into_iter().find(|suffix| name.len() > suffix.len() && name.ends_with(suffix))
 }
 
 /// Names declared by one of `keywords`, with their line numbers.
@@ -154,10 +134,7 @@ fn declarations<'a>(text: &'a str, keywords: &[&str]) -> Vec<(usize, &'a str)> {
 fn words(text: &str) -> Vec<(usize, &str)> {
     text.lines()
         .enumerate()
-        .flat_map(|(number, line)| {
-            line.split(|c: char| !is_word(c))
-                .map(move |word| (number + 1, word))
-        })
+        .flat_map(|(number, line)| line.split(|c: char| !is_word(c)).map(move |word| (number + 1, word)))
         .collect()
 }
 
@@ -191,8 +168,7 @@ fn is_module(line: &str) -> bool {
 }
 
 fn is_test_file(file: &Path) -> bool {
-    file.file_stem().is_some_and(|stem| stem == "tests")
-        || file.components().any(|part| part.as_os_str() == "tests")
+    file.file_stem().is_some_and(|stem| stem == "tests") || file.components().any(|part| part.as_os_str() == "tests")
 }
 
 /// Documents for people: the pages at the root and everything in docs/.
@@ -206,8 +182,5 @@ fn prose_files() -> Vec<PathBuf> {
 }
 
 fn rust_files(directories: &[&str]) -> Vec<PathBuf> {
-    files_below(directories)
-        .into_iter()
-        .filter(|path| extension(path) == "rs")
-        .collect()
+    files_below(directories).into_iter().filter(|path| extension(path) == "rs").collect()
 }

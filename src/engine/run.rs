@@ -1,0 +1,261 @@
+//! The engine's task: which message is next, and the way of its changes through store and log.
+
+use super::command::{CommandError, Envelope};
+use super::handle::EngineHandle;
+use super::pending::{Pending, Window};
+use super::registry::Registry;
+use super::report::{Assignment, Report};
+use super::requests::Requests;
+use super::status::list_status;
+use super::turn::{Engine, Outcome};
+use super::vitals::EngineVitals;
+use crate::changes::ChangeLog;
+use crate::hypervisor::port::Opener;
+use crate::inventory::{Inventory, InventorySettings};
+use crate::model::object::Tombstone;
+use crate::model::registration::HostRegistration;
+use crate::model::{Object, Timestamp};
+use crate::store::{self, Ack, RequestRow, StoreCondition, StoreHandle};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Commands that may wait: 256. More are refused as STORE_BUSY.
+const COMMANDS: usize = 256;
+
+/// Urgent reports that may wait: 1,024; then collectors wait.
+const URGENT: usize = 1_024;
+
+/// Bulk reports (≤ 256 facts each) that may wait: 16; then polls wait.
+const BULK: usize = 16;
+
+/// How often what is due is done.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What the engine is made of.
+pub struct EngineParts {
+    /// Settings of the inventory.
+    pub settings: InventorySettings,
+    /// What the store knew of the log.
+    pub head: u64,
+    /// Objects the store knew.
+    pub objects: Vec<Arc<Object>>,
+    /// Tombstones the store knew.
+    pub tombstones: Vec<Tombstone>,
+    /// Hosts registered through the API.
+    pub hosts: Vec<HostRegistration>,
+    /// Request ids still remembered.
+    pub requests: Vec<RequestRow>,
+    /// The log was begun anew although there was one before.
+    pub rebuilt: bool,
+    /// Way to the writer.
+    pub store: StoreHandle,
+    /// Its acknowledgements.
+    pub acks: mpsc::UnboundedReceiver<Ack>,
+    /// The log to publish in.
+    pub changes: Arc<ChangeLog>,
+    /// Turns registrations into endpoints.
+    pub opener: Arc<dyn Opener>,
+    /// Where collectors take their work.
+    pub assignments: mpsc::UnboundedSender<Assignment>,
+    /// Share of the file hosts one configuration may remove.
+    pub removal_guard: f64,
+    /// The clock.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl std::fmt::Debug for EngineParts {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("EngineParts").field("head", &self.head).finish_non_exhaustive()
+    }
+}
+
+/// How the engine's task ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EngineEnd {
+    /// It was told to stop, and everything is committed.
+    Stopped,
+    /// The store broke a promise; the process must end and start again.
+    StoreFailed(String),
+}
+
+/// Starts the engine's task; it ends when `stop` is cancelled and everything is committed.
+pub fn start(
+    parts: EngineParts,
+    stop: CancellationToken,
+) -> (EngineHandle, Arc<EngineVitals>, tokio::task::JoinHandle<EngineEnd>) {
+    let (commands, command_inbox) = mpsc::channel(COMMANDS);
+    let (urgent, urgent_inbox) = mpsc::channel(URGENT);
+    let (bulk, bulk_inbox) = mpsc::channel(BULK);
+    let vitals = Arc::new(EngineVitals::default());
+    let handle = EngineHandle::new(commands, urgent, bulk, Arc::clone(&parts.opener));
+    let now = (parts.clock)();
+    let inventory = Inventory::restore(parts.settings, parts.head, parts.objects, parts.tombstones, now);
+    let engine = Engine {
+        inventory,
+        registry: Registry::new(parts.opener, parts.assignments, parts.removal_guard),
+        requests: Requests::restore(parts.requests),
+    };
+    let task = Task {
+        engine,
+        store: parts.store,
+        acks: parts.acks,
+        changes: parts.changes,
+        clock: parts.clock,
+        window: Window::default(),
+        next_id: 1,
+        condition: StoreCondition::Good,
+        rebuilt: parts.rebuilt,
+        waiting_hosts: Some(parts.hosts),
+        vitals: Arc::clone(&vitals),
+    };
+    let inboxes = Inboxes { commands: command_inbox, urgent: urgent_inbox, bulk: bulk_inbox };
+    let join = tokio::spawn(task.run(inboxes, stop));
+    (handle, vitals, join)
+}
+
+struct Inboxes {
+    commands: mpsc::Receiver<Envelope>,
+    urgent: mpsc::Receiver<Report>,
+    bulk: mpsc::Receiver<Report>,
+}
+
+struct Task {
+    engine: Engine,
+    store: StoreHandle,
+    acks: mpsc::UnboundedReceiver<Ack>,
+    changes: Arc<ChangeLog>,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    window: Window,
+    next_id: u64,
+    condition: StoreCondition,
+    rebuilt: bool,
+    /// API hosts wait for the first configuration, so that files win.
+    waiting_hosts: Option<Vec<HostRegistration>>,
+    vitals: Arc<EngineVitals>,
+}
+
+impl Task {
+    async fn run(mut self, mut inboxes: Inboxes, stop: CancellationToken) -> EngineEnd {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        // What the restart itself changed: everything is unknown until read.
+        self.finish(Instant::now(), Outcome::default());
+        loop {
+            self.vitals.beat();
+            let open = !self.window.is_full();
+            // Cancel-safety: `recv` and `tick` lose nothing when another arm wins.
+            tokio::select! {
+                biased;
+                Some(ack) = self.acks.recv() => {
+                    if let Some(end) = self.acknowledge(ack) {
+                        return end;
+                    }
+                }
+                () = stop.cancelled() => return self.drain().await,
+                Some(envelope) = inboxes.commands.recv() => self.command(envelope, open),
+                Some(report) = inboxes.urgent.recv(), if open => self.report(report),
+                _ = tick.tick() => {
+                    let begun = Instant::now();
+                    let now = (self.clock)();
+                    self.engine.inventory.tick(now);
+                    self.finish(begun, Outcome::default());
+                }
+                Some(report) = inboxes.bulk.recv(), if open => self.report(report),
+            }
+        }
+    }
+
+    fn report(&mut self, report: Report) {
+        let begun = Instant::now();
+        let judged = matches!(report, Report::Link { .. });
+        let now = (self.clock)();
+        self.engine.report(report, now);
+        self.finish(begun, Outcome::default());
+        if judged {
+            self.publish_status();
+        }
+    }
+
+    fn command(&mut self, envelope: Envelope, open: bool) {
+        if !open || self.condition == StoreCondition::Full {
+            self.vitals.refuse_busy();
+            let error = if open { CommandError::StoreFull } else { CommandError::StoreBusy };
+            envelope.refuse(error);
+            return;
+        }
+        let begun = Instant::now();
+        let now = (self.clock)();
+        let configured = matches!(envelope, Envelope::ConfigureHosts { .. });
+        let outcome = self.engine.command(envelope, now);
+        if configured && let Some(hosts) = self.waiting_hosts.take() {
+            for warning in self.engine.restore_hosts(hosts, now) {
+                tracing::warn!(warning, "host registration");
+            }
+        }
+        self.finish(begun, outcome);
+        self.publish_status();
+    }
+
+    /// Hands the turn's changes to the store.
+    fn finish(&mut self, begun: Instant, outcome: Outcome) {
+        let effects = self.engine.inventory.take_effects();
+        let count = effects.changes.len();
+        let mut transaction = outcome.transaction;
+        transaction.changes.clone_from(&effects.changes);
+        if !effects.refreshed.is_empty() {
+            self.changes.refresh(effects.refreshed);
+        }
+        for reply in outcome.at_once {
+            reply();
+        }
+        if transaction.is_empty() {
+            outcome.replies.into_iter().for_each(|reply| reply());
+        } else {
+            transaction.id = self.next_id;
+            self.next_id += 1;
+            self.window.push(Pending { id: transaction.id, changes: effects.changes, replies: outcome.replies });
+            self.store.submit(transaction);
+        }
+        self.vitals.set_outstanding(self.window.len());
+        self.vitals.turn(begun.elapsed(), count);
+    }
+
+    fn acknowledge(&mut self, ack: Ack) -> Option<EngineEnd> {
+        match ack {
+            Ack::Done { id, outcome: store::Outcome::Committed } => {
+                let Some(pending) = self.window.pop(id) else {
+                    return Some(EngineEnd::StoreFailed(format!("transaction {id} was acknowledged out of order")));
+                };
+                self.changes.publish(&pending.changes);
+                pending.replies.into_iter().for_each(|reply| reply());
+                self.vitals.set_outstanding(self.window.len());
+                None
+            }
+            Ack::Done { outcome: store::Outcome::Fatal(reason), .. } => Some(EngineEnd::StoreFailed(reason)),
+            Ack::Condition(condition) => {
+                tracing::warn!(?condition, "store");
+                self.condition = condition;
+                self.publish_status();
+                None
+            }
+        }
+    }
+
+    fn publish_status(&self) {
+        self.changes.set_status(list_status(&self.engine.inventory, self.condition, self.rebuilt));
+    }
+
+    /// Waits for what is outstanding; commands that still come are refused by the closed inbox.
+    async fn drain(mut self) -> EngineEnd {
+        while self.window.len() > 0 && self.condition == StoreCondition::Good {
+            let Some(ack) = self.acks.recv().await else { break };
+            if let Some(end) = self.acknowledge(ack) {
+                return end;
+            }
+        }
+        EngineEnd::Stopped
+    }
+}

@@ -1,0 +1,211 @@
+//! The port's implementation: which scope is read on which lane.
+
+use super::connection::{Connection, Opened};
+use super::counters::Counters;
+use super::lanes::Purpose;
+use super::memory::{Memory, fault, now};
+use super::observe::{devices, host, machines, networks, pools, statistics};
+use super::uri::Target;
+use crate::hypervisor::port::{Hypervisor, HypervisorError, Link, Vitals};
+use crate::model::host::EndpointKey;
+use crate::model::observation::{Fact, Observation, Scope};
+use crate::model::registration::Profile;
+use futures_util::future::BoxFuture;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use virt::connect::Connect;
+
+/// A call that has been running for longer than this is shown as stuck, though its caller still waits.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// One endpoint reached through libvirt.
+#[derive(Debug)]
+pub struct LibvirtHypervisor {
+    key: EndpointKey,
+    profile: Profile,
+    target: Arc<Target>,
+    counters: Arc<Counters>,
+    memory: Arc<Memory>,
+    generation: AtomicU64,
+    /// The last bulk reading of states hung: ask one by one, which libvirtd's priority workers answer.
+    doubt_bulk_states: AtomicBool,
+    connection: Mutex<Option<Arc<Connection>>>,
+}
+
+impl LibvirtHypervisor {
+    /// An endpoint without connection.
+    pub fn new(key: EndpointKey, profile: Profile, target: Target) -> Self {
+        Self {
+            key,
+            profile,
+            target: Arc::new(target),
+            counters: Arc::default(),
+            memory: Arc::default(),
+            generation: AtomicU64::new(0),
+            doubt_bulk_states: AtomicBool::new(false),
+            connection: Mutex::new(None),
+        }
+    }
+
+    fn current(&self) -> MutexGuard<'_, Option<Arc<Connection>>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connected(&self) -> Result<Arc<Connection>, HypervisorError> {
+        self.current().clone().ok_or_else(|| HypervisorError::Unreachable("not connected".into()))
+    }
+
+    async fn reconnect(&self, deadline: Duration) -> Result<Link, HypervisorError> {
+        self.disconnect();
+        let generation = self.generation.fetch_add(1, Ordering::SeqCst) + 1;
+        let (target, counters) = (self.target.clone(), self.counters.clone());
+        let Opened { connection, hypervisor, events } =
+            Connection::open(target, counters, generation, deadline).await?;
+        self.memory.new_connection();
+        *self.current() = Some(connection);
+        Ok(Link { generation, hypervisor, events })
+    }
+
+    /// Reads on one lane with that lane's connection.
+    async fn read<F>(&self, purpose: Purpose, deadline: Duration, work: F) -> Result<Observation, HypervisorError>
+    where
+        F: FnOnce(&Connect, &Memory, &Connection) -> Result<Observation, HypervisorError> + Send + 'static,
+    {
+        let (connection, memory) = (self.connected()?, self.memory.clone());
+        let inner = connection.clone();
+        connection.lanes.call(purpose, deadline, move |session| work(&session.connect()?, &memory, &inner)).await
+    }
+
+    async fn read_scope(&self, scope: Scope, deadline: Duration) -> Result<Observation, HypervisorError> {
+        use Purpose::{Control, Poll, Storage};
+        match scope {
+            Scope::Hypervisor => self.read_hypervisor(deadline).await,
+            Scope::MachineStates => self.read_states(deadline).await,
+            Scope::Machines => {
+                self.read(Poll, deadline, |connect, memory, own| machines::all(connect, memory, own.bulk.states)).await
+            }
+            Scope::Machine(uuid) => {
+                self.read(Control, deadline, move |connect, memory, _| machines::one(connect, memory, uuid)).await
+            }
+            Scope::Statistics => self.read_statistics(deadline).await,
+            Scope::StoragePools => {
+                self.read(Storage, deadline, |connect, memory, own| pools::all(connect, memory, own.may_refresh()))
+                    .await
+            }
+            Scope::StoragePool(name) => {
+                self.read(Storage, deadline, move |connect, memory, _| pools::one(connect, memory, &name)).await
+            }
+            Scope::Networks => self.read(Control, deadline, |connect, _, _| networks::all(connect)).await,
+            Scope::Network(name) => {
+                self.read(Control, deadline, move |connect, _, _| networks::one(connect, &name)).await
+            }
+            Scope::HostDevices => self.read(Storage, deadline, |connect, _, _| devices::all(connect)).await,
+        }
+    }
+
+    async fn read_states(&self, deadline: Duration) -> Result<Observation, HypervisorError> {
+        let doubt = self.doubt_bulk_states.load(Ordering::Relaxed);
+        let result = self
+            .read(Purpose::Control, deadline, move |connect, memory, own| {
+                machines::states(connect, memory, own.bulk.states && !doubt)
+            })
+            .await;
+        self.doubt_bulk_states.store(matches!(result, Err(HypervisorError::TimedOut(_))), Ordering::Relaxed);
+        result
+    }
+
+    async fn read_hypervisor(&self, deadline: Duration) -> Result<Observation, HypervisorError> {
+        let hypervisor = self.connected()?.hypervisor(deadline).await?;
+        let mut observation = self
+            .read(Purpose::Control, deadline, |connect, _, _| {
+                let facts = vec![Fact::Host(Box::new(host::host(connect)?))];
+                Ok(Observation { time: now(), facts, errors: Vec::new() })
+            })
+            .await?;
+        observation.facts.push(Fact::Hypervisor(Box::new(hypervisor)));
+        Ok(observation)
+    }
+
+    /// A poll that hangs says that some hypervisor process does; the next one finds out which.
+    async fn read_statistics(&self, deadline: Duration) -> Result<Observation, HypervisorError> {
+        let result = self
+            .read(Purpose::Poll, deadline, |connect, memory, own| statistics::all(connect, memory, own.bulk.figures))
+            .await;
+        let mut quarantine = self.memory.quarantine();
+        if matches!(result, Err(HypervisorError::TimedOut(_))) {
+            quarantine.poll_timed_out();
+        }
+        self.counters.set_quarantined(quarantine.count());
+        result
+    }
+}
+
+impl Hypervisor for LibvirtHypervisor {
+    fn key(&self) -> &EndpointKey {
+        &self.key
+    }
+
+    fn uri(&self) -> &str {
+        &self.target.shown
+    }
+
+    fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    fn connect(&self, deadline: Duration) -> BoxFuture<'_, Result<Link, HypervisorError>> {
+        Box::pin(self.reconnect(deadline))
+    }
+
+    fn observe(&self, scope: Scope, deadline: Duration) -> BoxFuture<'_, Result<Observation, HypervisorError>> {
+        Box::pin(async move {
+            let mut observation = self.read_scope(scope, deadline).await?;
+            observation.facts.iter_mut().for_each(|fact| stamp(&self.key, fact));
+            Ok(observation)
+        })
+    }
+
+    fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<(), HypervisorError>> {
+        Box::pin(async move {
+            let connection = self.connected()?;
+            // Answered by libvirtd's priority workers, also while hung machines hold the others.
+            let ask = |connect: Connect| connect.lib_version().map(|_| ()).map_err(fault);
+            connection.lanes.call(Purpose::Control, deadline, move |session| ask(session.connect()?)).await
+        })
+    }
+
+    fn disconnect(&self) {
+        let connection = self.current().take();
+        if let Some(connection) = connection {
+            connection.lanes.close();
+        }
+    }
+
+    fn vitals(&self) -> Vitals {
+        let slow = self.current().as_ref().map_or(0, |connection| connection.lanes.slow(SLOW));
+        let counted = self.counters.vitals();
+        Vitals { stuck_threads: counted.stuck_threads + slow, ..counted }
+    }
+}
+
+/// Writes into objects of a host which host and driver they were read from.
+fn stamp(key: &EndpointKey, fact: &mut Fact) {
+    match fact {
+        Fact::Machine(machine) => {
+            let snapshots = machine.snapshots.iter_mut().flatten();
+            snapshots.for_each(|snapshot| snapshot.host = Some(key.host.clone()));
+        }
+        Fact::StoragePool(facts) => {
+            facts.pool.host = Some(key.host.clone());
+            facts.pool.technology.clone_from(&key.technology);
+            let volumes = facts.volumes.iter_mut().flatten();
+            volumes.for_each(|volume| volume.host = Some(key.host.clone()));
+        }
+        Fact::Network(network) => {
+            network.host = Some(key.host.clone());
+            network.technology.clone_from(&key.technology);
+        }
+        _ => {}
+    }
+}

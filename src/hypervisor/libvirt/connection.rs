@@ -1,0 +1,143 @@
+//! Making a connection: subscriptions first, then what the endpoint can do.
+
+use super::counters::Counters;
+use super::ffi::{close, events};
+use super::lanes::{Lanes, Purpose};
+use super::memory::fault;
+use super::observe::{host, probe};
+use super::sink::{self, Registration};
+use super::uri::Target;
+use crate::hypervisor::port::{HypervisorError, HypervisorEvent};
+use crate::model::capability::{Availability, Capabilities, Capability};
+use crate::model::observation::HypervisorFacts;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// The storage part of the probe may take this long; a hung pool must not delay everything else.
+const STORAGE_PROBE: Duration = Duration::from_secs(2);
+
+/// A live connection of one generation.
+#[derive(Debug)]
+pub struct Connection {
+    /// Its threads.
+    pub lanes: Lanes,
+    /// Which bulk calls the driver has.
+    pub bulk: probe::Bulk,
+    subscribed: Subscribed,
+    read_only: bool,
+}
+
+/// What the event connection accepted.
+#[derive(Clone, Debug, Default)]
+struct Subscribed {
+    events: Vec<String>,
+    capabilities: Capabilities,
+}
+
+/// A new connection and what comes with it.
+#[derive(Debug)]
+pub struct Opened {
+    /// The connection.
+    pub connection: Arc<Connection>,
+    /// The hypervisor, with verdicts on its capabilities.
+    pub hypervisor: HypervisorFacts,
+    /// Its events.
+    pub events: mpsc::Receiver<HypervisorEvent>,
+}
+
+impl Connection {
+    /// Connects: opens the event connection, subscribes, then probes.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    pub async fn open(
+        target: Arc<Target>,
+        counters: Arc<Counters>,
+        generation: u64,
+        deadline: Duration,
+    ) -> Result<Opened, HypervisorError> {
+        let until = Instant::now() + deadline;
+        let read_only = target.read_only;
+        let lanes = Lanes::new(target, counters);
+        let (events, subscribed) = subscribe(&lanes, generation, deadline).await?;
+        let left = until.saturating_duration_since(Instant::now());
+        let bulk = lanes.call(Purpose::Control, left, |session| probe::bulk_calls(&session.connect()?)).await?;
+        let connection = Self { lanes, bulk, subscribed, read_only };
+        let hypervisor = connection.hypervisor(until.saturating_duration_since(Instant::now())).await?;
+        Ok(Opened { connection: Arc::new(connection), hypervisor, events })
+    }
+
+    /// Reads the hypervisor and probes its capabilities afresh.
+    ///
+    /// # Errors
+    /// If the control lane gives no answer; a storage part that hangs leaves its verdicts unknown.
+    pub async fn hypervisor(&self, deadline: Duration) -> Result<HypervisorFacts, HypervisorError> {
+        let (bulk, read_only) = (self.bulk, self.read_only);
+        let general = self.lanes.call(Purpose::Control, deadline, move |session| {
+            let connect = session.connect()?;
+            let verdicts = probe::without_storage(&connect, bulk, read_only)?;
+            Ok((host::hypervisor(&connect)?, verdicts))
+        });
+        let storage = self.lanes.call(Purpose::Storage, deadline.min(STORAGE_PROBE), move |session| {
+            probe::storage(&session.connect()?, read_only)
+        });
+        let (general, storage) = tokio::join!(general, storage);
+        let (mut facts, verdicts) = general?;
+        let unknown = [Capability::Storage, Capability::StorageRefresh, Capability::HostDevices];
+        facts.capabilities.extend(unknown.map(|capability| (capability, Availability::Unknown)));
+        facts.capabilities.extend(storage.unwrap_or_default());
+        facts.capabilities.extend(verdicts);
+        facts.capabilities.extend(self.subscribed.capabilities.clone());
+        facts.events = self.subscribed.events.clone();
+        Ok(facts)
+    }
+
+    /// True if pools may be refreshed here.
+    pub fn may_refresh(&self) -> bool {
+        !self.read_only
+    }
+}
+
+/// Opens the event connection and subscribes to each event on its own; refusals are recorded.
+async fn subscribe(
+    lanes: &Lanes,
+    generation: u64,
+    deadline: Duration,
+) -> Result<(mpsc::Receiver<HypervisorEvent>, Subscribed), HypervisorError> {
+    lanes
+        .call(Purpose::Events, deadline, move |session| {
+            let connect = session.connect()?;
+            let (registration, receiver) = Registration::new(generation, sink::CAPACITY);
+            let watched = close::watch(&connect, registration.number()).is_ok();
+            let mut subscribed = Subscribed::default();
+            let mut held = Vec::new();
+            for event in events::all() {
+                match events::subscribe(&connect, &event, registration.number()).map_err(fault) {
+                    Ok(subscription) => {
+                        held.push(subscription);
+                        subscribed.events.push(event.name.to_owned());
+                    }
+                    Err(error) if error.is_link_loss() => return Err(error),
+                    Err(error) => tracing::debug!(event = event.name, %error, "event refused"),
+                }
+            }
+            let told_of_loss = watched && session.has_keepalive();
+            session.hold(registration, held);
+            subscribed.capabilities = event_capabilities(&subscribed.events, told_of_loss);
+            Ok((receiver, subscribed))
+        })
+        .await
+}
+
+fn event_capabilities(events: &[String], told_of_loss: bool) -> Capabilities {
+    let verdict = |works| if works { Availability::Available } else { Availability::Unsupported };
+    let has = |name: &str| verdict(events.iter().any(|event| event == name));
+    Capabilities::from([
+        (Capability::MachineEvents, has("lifecycle")),
+        (Capability::NetworkEvents, has("network_lifecycle")),
+        (Capability::StorageEvents, has("pool_lifecycle")),
+        (Capability::DeviceEvents, has("device_lifecycle")),
+        (Capability::LossDetection, verdict(told_of_loss)),
+    ])
+}

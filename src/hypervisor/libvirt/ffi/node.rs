@@ -1,0 +1,49 @@
+//! Moving figures of the host: CPU time and memory.
+
+use super::failure::Failure;
+use super::typed::field_name;
+use std::collections::BTreeMap;
+use std::ptr;
+use virt::connect::Connect;
+use virt_sys as sys;
+
+/// All CPUs together, for both calls below.
+const ALL: i32 = -1;
+
+/// CPU time of the host by mode in nanoseconds since boot (`virNodeGetCPUStats`).
+///
+/// # Errors
+/// libvirt's error; NO_SUPPORT where the driver lacks it.
+pub fn cpu_statistics(connect: &Connect) -> Result<BTreeMap<String, u64>, Failure> {
+    let mut count = 0;
+    // SAFETY: with a NULL array libvirt only writes the number of fields.
+    let result = unsafe { sys::virNodeGetCPUStats(connect.as_ptr(), ALL, ptr::null_mut(), &raw mut count, 0) };
+    check(result)?;
+    let mut fields = vec![sys::virNodeCPUStats { field: [0; 80], value: 0 }; usize::try_from(count).unwrap_or(0)];
+    // SAFETY: `fields` has room for the `count` elements libvirt may write.
+    let result = unsafe { sys::virNodeGetCPUStats(connect.as_ptr(), ALL, fields.as_mut_ptr(), &raw mut count, 0) };
+    check(result)?;
+    fields.truncate(usize::try_from(count).unwrap_or(0));
+    Ok(fields.iter().map(|entry| (field_name(&entry.field).into_owned(), entry.value)).collect())
+}
+
+/// Memory of the host in KiB by kind (`virNodeGetMemoryStats`).
+///
+/// # Errors
+/// libvirt's error; NO_SUPPORT where the driver lacks it.
+pub fn memory_statistics(connect: &Connect) -> Result<BTreeMap<String, u64>, Failure> {
+    let mut count = 0;
+    // SAFETY: with a NULL array libvirt only writes the number of fields.
+    let result = unsafe { sys::virNodeGetMemoryStats(connect.as_ptr(), ALL, ptr::null_mut(), &raw mut count, 0) };
+    check(result)?;
+    let mut fields = vec![sys::virNodeMemoryStats { field: [0; 80], value: 0 }; usize::try_from(count).unwrap_or(0)];
+    // SAFETY: `fields` has room for the `count` elements libvirt may write.
+    let result = unsafe { sys::virNodeGetMemoryStats(connect.as_ptr(), ALL, fields.as_mut_ptr(), &raw mut count, 0) };
+    check(result)?;
+    fields.truncate(usize::try_from(count).unwrap_or(0));
+    Ok(fields.iter().map(|entry| (field_name(&entry.field).into_owned(), entry.value)).collect())
+}
+
+fn check(result: i32) -> Result<(), Failure> {
+    if result < 0 { Err(Failure::last()) } else { Ok(()) }
+}

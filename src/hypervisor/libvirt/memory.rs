@@ -1,0 +1,81 @@
+//! What an endpoint remembers between readings: which machines were read, and what their devices are called.
+
+use super::errors::{Phase, from_libvirt};
+use super::ffi::failure::Failure;
+use super::quarantine::Quarantine;
+use crate::hypervisor::port::HypervisorError;
+use crate::model::time::Timestamp;
+use crate::model::virtual_machine::VmDefinition;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+use uuid::Uuid;
+
+/// What is remembered of one machine. Never a libvirt handle: those keep dead connections open.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Interface on the host to MAC address.
+    pub nics: HashMap<String, String>,
+    /// Disk targets.
+    pub disks: Vec<String>,
+    /// Statistics parameters of its last record.
+    pub parameters: Option<usize>,
+}
+
+impl Known {
+    /// What a definition says about names of devices.
+    pub fn from_definition(definition: &VmDefinition) -> Self {
+        let nics = definition.nics.iter().filter(|nic| !nic.host_interface.is_empty() && !nic.mac.is_empty());
+        Self {
+            nics: nics.map(|nic| (nic.host_interface.clone(), nic.mac.clone())).collect(),
+            disks: definition.disks.iter().map(|disk| disk.target.clone()).collect(),
+            parameters: None,
+        }
+    }
+}
+
+/// The memory of one endpoint.
+#[derive(Debug, Default)]
+pub struct Memory {
+    machines: Mutex<HashMap<Uuid, Known>>,
+    quarantine: Mutex<Quarantine>,
+    refreshed: Mutex<HashMap<String, Timestamp>>,
+    refresh_tried: Mutex<HashMap<String, Timestamp>>,
+}
+
+impl Memory {
+    /// Machines read completely over the present connection.
+    pub fn machines(&self) -> MutexGuard<'_, HashMap<Uuid, Known>> {
+        self.machines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hung hypervisor processes.
+    pub fn quarantine(&self) -> MutexGuard<'_, Quarantine> {
+        self.quarantine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When each storage pool was last refreshed, as far as known.
+    pub fn refreshed(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
+        self.refreshed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When a refresh of each storage pool was last begun by us.
+    pub fn refresh_tried(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
+        self.refresh_tried.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new connection: everything is to be read again. Hung processes stay hung.
+    pub fn new_connection(&self) {
+        self.machines().clear();
+    }
+}
+
+/// A libvirt error met in a call.
+pub fn fault(error: impl Into<Failure>) -> HypervisorError {
+    from_libvirt(&error.into(), Phase::Call)
+}
+
+/// The present time.
+pub fn now() -> Timestamp {
+    Timestamp::from_system(SystemTime::now())
+}

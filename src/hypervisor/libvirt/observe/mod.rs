@@ -1,0 +1,9 @@
+//! Readings: what each scope asks of libvirt. All of it runs on a lane's thread and may block.
+
+pub mod devices;
+pub mod host;
+pub mod machines;
+pub mod networks;
+pub mod pools;
+pub mod probe;
+pub mod statistics;

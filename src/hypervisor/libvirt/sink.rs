@@ -1,0 +1,163 @@
+//! Where event callbacks put their hints: a bounded queue per connection, found by number.
+//!
+//! Callbacks carry a number instead of a pointer, so that no order of closing, failing or forgetting
+//! on libvirt's side can free twice, leak, or reach a connection that is gone.
+
+use crate::hypervisor::port::{EventSubject, HypervisorEvent};
+use crate::model::time::Timestamp;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
+use std::time::SystemTime;
+use tokio::sync::mpsc::{self, OwnedPermit};
+
+/// Hints that may wait per connection. What comes beyond is dropped and told as one
+/// [`EventSubject::Gap`], for which a place is always kept.
+pub const CAPACITY: usize = 8_192;
+
+static SINKS: LazyLock<RwLock<HashMap<usize, Arc<Sink>>>> = LazyLock::new(RwLock::default);
+static NEXT: AtomicUsize = AtomicUsize::new(1);
+
+/// The receiving end of one connection's callbacks.
+#[derive(Debug)]
+pub struct Sink {
+    generation: u64,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug)]
+struct Queue {
+    sender: mpsc::Sender<HypervisorEvent>,
+    /// Kept place for a Gap. While it is taken, a Gap waits that nobody has read yet.
+    gap: Option<OwnedPermit<HypervisorEvent>>,
+    /// Kept place for the one Closed.
+    closed: Option<OwnedPermit<HypervisorEvent>>,
+}
+
+/// Keeps a sink reachable for callbacks; they find nothing once it is dropped.
+#[derive(Debug)]
+pub struct Registration(usize);
+
+impl Registration {
+    /// Makes a sink and the queue its hints come out of.
+    pub fn new(generation: u64, capacity: usize) -> (Self, mpsc::Receiver<HypervisorEvent>) {
+        let (sender, receiver) = mpsc::channel(capacity.max(1) + 2);
+        let reserve = || sender.clone().try_reserve_owned().ok();
+        let queue = Queue { gap: reserve(), closed: reserve(), sender: sender.clone() };
+        let sink = Sink { generation, queue: Mutex::new(queue) };
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        SINKS.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::new(sink));
+        (Self(number), receiver)
+    }
+
+    /// The number callbacks carry.
+    pub fn number(&self) -> usize {
+        self.0
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        SINKS.write().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
+}
+
+/// Hands a hint to the sink of this number; nothing happens if it is gone. Never blocks on a reader.
+pub fn deliver(number: usize, subject: EventSubject) {
+    if let Some(sink) = find(number) {
+        sink.push(subject);
+    }
+}
+
+/// Tells the sink of this number that its connection is gone, and ends its queue.
+pub fn closed(number: usize, text: &str) {
+    let sink = SINKS.write().unwrap_or_else(PoisonError::into_inner).remove(&number);
+    if let Some(sink) = sink {
+        let event = sink.event(EventSubject::Closed(text.to_owned()));
+        if let Some(permit) = sink.lock().closed.take() {
+            permit.send(event);
+        }
+    }
+}
+
+/// How many sinks are reachable now.
+#[cfg(test)]
+pub fn reachable() -> usize {
+    SINKS.read().unwrap_or_else(PoisonError::into_inner).len()
+}
+
+fn find(number: usize) -> Option<Arc<Sink>> {
+    SINKS.read().unwrap_or_else(PoisonError::into_inner).get(&number).cloned()
+}
+
+impl Sink {
+    fn push(&self, subject: EventSubject) {
+        let event = self.event(subject);
+        let mut queue = self.lock();
+        if queue.gap.is_none() {
+            queue.gap = queue.sender.clone().try_reserve_owned().ok();
+        }
+        if queue.sender.try_send(event).is_err() {
+            // Without a kept place a Gap nobody has read yet lies in the queue: who reads it compares
+            // everything afterwards, this loss included.
+            if let Some(permit) = queue.gap.take() {
+                permit.send(self.event(EventSubject::Gap));
+            }
+        }
+    }
+
+    fn event(&self, subject: EventSubject) -> HypervisorEvent {
+        HypervisorEvent { generation: self.generation, seen: Timestamp::from_system(SystemTime::now()), subject }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hint(number: usize) -> EventSubject {
+        EventSubject::Network(number.to_string())
+    }
+
+    #[test]
+    fn overflow_is_told_once_and_again_after_reading() {
+        let (registration, mut receiver) = Registration::new(3, 2);
+        for number in 0..5 {
+            deliver(registration.number(), hint(number));
+        }
+        let read: Vec<_> = std::iter::from_fn(|| receiver.try_recv().ok().map(|event| event.subject)).collect();
+        assert_eq!(read, [hint(0), hint(1), EventSubject::Gap]);
+        for number in 5..9 {
+            deliver(registration.number(), hint(number));
+        }
+        let read: Vec<_> = std::iter::from_fn(|| receiver.try_recv().ok().map(|event| event.subject)).collect();
+        assert_eq!(read, [hint(5), hint(6), EventSubject::Gap]);
+    }
+
+    #[test]
+    fn closing_is_told_even_when_full_and_only_once() {
+        let (registration, mut receiver) = Registration::new(1, 1);
+        for number in 0..4 {
+            deliver(registration.number(), hint(number));
+        }
+        closed(registration.number(), "end of file");
+        closed(registration.number(), "again");
+        let read: Vec<_> = std::iter::from_fn(|| receiver.try_recv().ok().map(|event| event.subject)).collect();
+        assert_eq!(read, [hint(0), EventSubject::Gap, EventSubject::Closed("end of file".into())]);
+        assert!(matches!(receiver.try_recv(), Err(mpsc::error::TryRecvError::Disconnected)));
+    }
+
+    #[test]
+    fn dropped_registration_ends_the_queue_and_later_callbacks_do_nothing() {
+        let (registration, mut receiver) = Registration::new(1, 1);
+        let number = registration.number();
+        drop(registration);
+        deliver(number, hint(1));
+        closed(number, "late");
+        assert!(matches!(receiver.try_recv(), Err(mpsc::error::TryRecvError::Disconnected)));
+    }
+}

@@ -1,0 +1,4 @@
+//! The libvirt adapter against a daemon that hangs, closes, freezes, floods and comes back.
+mod faults;
+mod server;
+mod xdr;

@@ -1,0 +1,120 @@
+//! libvirt's test driver: deterministic, in the process, one world per process.
+
+use super::world::*;
+use vrm::hypervisor::port::{EventSubject, HypervisorError};
+use vrm::model::capability::{Availability, Capability};
+use vrm::model::observation::{Fact, GoneCause, ListedKind, Scope};
+use vrm::model::registration::Profile;
+use vrm::model::virtual_machine::RunState;
+
+const DEFAULT: &str = "test:///default";
+
+fn xml(name: &str) -> String {
+    format!("<domain type='test'><name>{name}</name><memory>65536</memory><os><type>hvm</type></os></domain>")
+}
+
+#[tokio::test]
+async fn every_scope_is_read() {
+    let (hypervisor, link) = connected(DEFAULT, Profile::Monitor).await;
+    assert_eq!(link.generation, 1);
+    assert_eq!(link.hypervisor.technology, "test");
+    assert!(link.hypervisor.events.contains(&"lifecycle".to_owned()), "{:?}", link.hypervisor.events);
+    let capabilities = &link.hypervisor.capabilities;
+    assert_eq!(capabilities[&Capability::BulkStatistics], Availability::Unsupported);
+    assert_eq!(capabilities[&Capability::HostMemoryStatistics], Availability::Unsupported);
+    assert_eq!(capabilities[&Capability::Storage], Availability::Available);
+    assert_eq!(capabilities[&Capability::StorageRefresh], Availability::NeedsManage);
+
+    let first = read(&hypervisor, Scope::MachineStates).await;
+    assert!(machines(&first).contains_key("test"), "definitions of machines not read before: {first:?}");
+    let second = read(&hypervisor, Scope::MachineStates).await;
+    assert!(machines(&second).is_empty());
+    assert_eq!(states(&second)["test"].run_state, RunState::Running);
+    assert!(states(&second)["test"].incarnation.is_some());
+    assert_eq!(present(&second, ListedKind::Machines).len(), 1);
+
+    let all = read(&hypervisor, Scope::Machines).await;
+    let machine = &machines(&all)["test"];
+    assert!(machine.persistent && machine.definition.is_ok());
+    let one = read(&hypervisor, Scope::Machine(machine.state.uuid)).await;
+    assert_eq!(machines(&one)["test"].state, machine.state);
+    let none = uuid::Uuid::from_u128(7);
+    let gone = read(&hypervisor, Scope::Machine(none)).await;
+    assert!(matches!(gone.facts[..], [Fact::MachineGone { uuid, cause: GoneCause::Unknown }] if uuid == none));
+
+    assert_eq!(present(&read(&hypervisor, Scope::StoragePools).await, ListedKind::StoragePools), ["default-pool"]);
+    assert_eq!(present(&read(&hypervisor, Scope::Networks).await, ListedKind::Networks), ["default"]);
+    let gone = read(&hypervisor, Scope::Network("nope".into())).await;
+    assert!(matches!(&gone.facts[..], [Fact::NetworkGone(name)] if name == "nope"));
+    let gone = read(&hypervisor, Scope::StoragePool("nope".into())).await;
+    assert!(matches!(&gone.facts[..], [Fact::StoragePoolGone(name)] if name == "nope"));
+    let pool = read(&hypervisor, Scope::StoragePool("default-pool".into())).await;
+    assert!(matches!(&pool.facts[..], [Fact::StoragePool(pool)] if pool.pool.volatile.capacity_bytes > Some(0)));
+
+    let statistics = read(&hypervisor, Scope::Statistics).await;
+    let figures = statistics.facts.iter().find_map(|fact| match fact {
+        Fact::MachineStatistics(figures) => Some(figures),
+        _ => None,
+    });
+    assert!(figures.expect("figures one by one").cpu_time_ns.is_some());
+    let devices = read(&hypervisor, Scope::HostDevices).await;
+    assert!(matches!(&devices.facts[..], [Fact::HostDevices(facts)] if facts.nics.is_some()));
+    let host = read(&hypervisor, Scope::Hypervisor).await;
+    assert!(matches!(&host.facts[..], [Fact::Host(host), Fact::Hypervisor(_)] if host.memory_total_bytes > 0));
+    hypervisor.probe(PATIENCE).await.expect("a sign of life");
+}
+
+#[tokio::test]
+async fn changes_are_told_and_read() {
+    let (hypervisor, mut link) = connected(DEFAULT, Profile::Monitor).await;
+    // The driver's world is shared within the process as long as a connection is open.
+    let outside = virt::connect::Connect::open(Some(DEFAULT)).expect("opens");
+    let domain = outside.define_domain_xml(&xml("z")).expect("defines");
+    let uuid = domain.uuid().expect("has one");
+    let about = |wanted: &'static str| {
+        move |subject: &EventSubject| match subject {
+            EventSubject::Machine { uuid: told, leaving, text } if *told == uuid && text == wanted => Some(*leaving),
+            _ => None,
+        }
+    };
+    event(&mut link, about("lifecycle defined/added")).await;
+    domain.create().expect("starts");
+    event(&mut link, about("lifecycle started/booted")).await;
+    let seen = read(&hypervisor, Scope::Machine(uuid)).await;
+    assert_eq!(machines(&seen)["z"].state.run_state, RunState::Running);
+    domain.destroy().expect("stops");
+    assert_eq!(event(&mut link, about("lifecycle stopped/destroyed")).await, Some(GoneCause::Removed));
+    domain.undefine().expect("undefines");
+    assert_eq!(event(&mut link, about("lifecycle undefined/removed")).await, Some(GoneCause::Removed));
+    let seen = read(&hypervisor, Scope::Machine(uuid)).await;
+    assert!(matches!(seen.facts[..], [Fact::MachineGone { .. }]));
+
+    let pool = outside.lookup_storage_pool_by_name("default-pool").expect("exists");
+    pool.refresh(0).expect("refreshes");
+    let told = event(&mut link, |subject| match subject {
+        EventSubject::StoragePool(name) => Some(name.clone()),
+        _ => None,
+    });
+    assert_eq!(told.await, "default-pool");
+    outside.lookup_network_by_name("default").expect("exists").destroy().expect("stops");
+    let told = event(&mut link, |subject| match subject {
+        EventSubject::Network(name) => Some(name.clone()),
+        _ => None,
+    });
+    assert_eq!(told.await, "default");
+}
+
+#[tokio::test]
+async fn reconnecting_counts_generations_and_subscribes_again() {
+    let (hypervisor, mut first) = connected(DEFAULT, Profile::Monitor).await;
+    let outside = virt::connect::Connect::open(Some(DEFAULT)).expect("opens");
+    let mut second = hypervisor.connect(PATIENCE).await.expect("connects again");
+    assert_eq!(second.generation, 2);
+    outside.lookup_domain_by_name("test").expect("exists").suspend().expect("pauses");
+    event(&mut second, |subject| matches!(subject, EventSubject::Machine { .. }).then_some(())).await;
+    assert!(first.events.recv().await.is_none(), "the old generation's queue has ended");
+    hypervisor.disconnect();
+    assert!(second.events.recv().await.is_none());
+    let error = hypervisor.observe(Scope::MachineStates, PATIENCE).await.expect_err("no connection");
+    assert!(matches!(error, HypervisorError::Unreachable(_)), "{error}");
+}
