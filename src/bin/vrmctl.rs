@@ -48,7 +48,7 @@ fn check(file: &Path) -> Result<u8, Failure> {
     Err(Failure::new(Exit::Failed, format!("{}: the daemon would not take these settings", file.display())))
 }
 
-fn diff(file: &Path, hosts: &[vrm::wire::v1::Host]) -> Result<u8, Failure> {
+fn diff(file: &Path, hosts: &[vrm::client::v1::Host]) -> Result<u8, Failure> {
     let difference = vrm::setup::diff(file, hosts)
         .map_err(|why| Failure::new(Exit::Failed, why).with_next("vrmctl config check"))?;
     for line in &difference.lines {

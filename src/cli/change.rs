@@ -5,7 +5,7 @@ use super::find::{batch_exit, find_all, tell};
 use super::frame::Frame;
 use super::kind::{Kind, Request, parse_requests};
 use super::output::{data, print};
-use super::sheet::sort_name;
+use super::sheet::title;
 use crate::client::{Client, ClientError, Endpoint, Object, ObjectExt, Target, schema};
 use crate::wire::v1;
 use crate::wire::v1::{Expectation, ObjectClass};
@@ -192,7 +192,7 @@ impl<'a> Batch<'a> {
         object: &Object,
         result: Result<Option<Object>, ClientError>,
     ) -> Result<(), Failure> {
-        let shown = format!("{}/{}", kind.word(), sort_name(object).0);
+        let shown = format!("{}/{}", kind.word(), title(object));
         match result {
             Ok(after) => {
                 self.done += 1;

@@ -7,7 +7,7 @@ use super::find::{Lookup, batch_exit, find, tell};
 use super::format::{Cell, labels, word};
 use super::frame::Frame;
 use super::kind::{Kind, Request};
-use super::output::{data, print, warn};
+use super::output::{data, natural_key, print, warn};
 use super::page::Page;
 use super::sheet::host_id;
 use super::states;
@@ -117,7 +117,7 @@ fn page(frame: &Frame, subject: &Subject) -> String {
     let object = &subject.object;
     let kind = Kind::Object(object.class());
     let mut page = Page::new(frame.colour);
-    let (name, _) = super::sheet::sort_name(object);
+    let name = super::sheet::title(object);
     page.section(&format!("{}/{name}", kind.word()));
     head(&mut page, frame, object);
     details::write(&mut page, &frame.clock, object);
@@ -195,18 +195,27 @@ fn capabilities(page: &mut Page, hypervisor: &v1::Hypervisor) {
 }
 
 fn relations(page: &mut Page, related: &[v1::RelatedObject]) {
+    let is_containment = |other: &&v1::RelatedObject| other.relation() == v1::Relation::ContainedIn;
     let mut groups: BTreeMap<String, Vec<&v1::RelatedObject>> = BTreeMap::new();
     for other in related {
-        groups.entry(phrase(other)).or_default().push(other);
+        // What is related in a stronger way is not named again as merely contained.
+        let is_named =
+            is_containment(&other) && related.iter().any(|also| !is_containment(&also) && also.name == other.name);
+        if !is_named {
+            groups.entry(phrase(other)).or_default().push(other);
+        }
     }
     if groups.is_empty() {
         return;
     }
     page.section("Relations");
     for (phrase, others) in groups {
-        let mut names: Vec<String> = others.iter().take(RELATED_SHOWN).map(|other| related_name(other)).collect();
-        if others.len() > RELATED_SHOWN {
-            names.push(format!("… and {} more", others.len() - RELATED_SHOWN));
+        let mut names: Vec<String> = others.iter().map(|other| related_name(other)).collect();
+        names.sort_by_cached_key(|name| natural_key(name));
+        if names.len() > RELATED_SHOWN {
+            let more = names.len() - RELATED_SHOWN;
+            names.truncate(RELATED_SHOWN);
+            names.push(format!("… and {more} more"));
         }
         page.field(&phrase, names.join(" "));
     }
@@ -241,5 +250,9 @@ fn related_name(other: &v1::RelatedObject) -> String {
         _ if other.display_name.is_empty() => &other.name,
         _ => &other.display_name,
     };
-    format!("{word}/{name}")
+    // Pools, volumes and networks of one name are on every host.
+    match other.name.strip_prefix("hosts/").and_then(|rest| rest.split_once('/')) {
+        Some((host, _)) => format!("{word}/{name}@{host}"),
+        None => format!("{word}/{name}"),
+    }
 }

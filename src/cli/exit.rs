@@ -1,6 +1,6 @@
 //! Exit codes of `vrmctl`, and failures as people are told them.
 
-use crate::client::{ClientError, Refusal, Target};
+use crate::client::{ClientError, Code, Refusal, Target};
 use crate::wire::v1::ErrorReason;
 use std::fmt;
 
@@ -117,8 +117,12 @@ fn of_refusal(refusal: &Refusal, target: &Target) -> Failure {
     let exit = exit_of(refusal);
     let mut what = refusal.message.clone();
     for (field, reason) in &refusal.fields {
-        if !what.contains(reason.as_str()) {
-            what = format!("{what} ({field}: {reason})");
+        let full = format!("{field}: {reason}");
+        if full.starts_with(what.trim_end_matches('…')) {
+            // The message is the same, cut short.
+            what = full;
+        } else if !what.contains(reason.as_str()) {
+            what = format!("{what} ({full})");
         }
     }
     let word = refusal.reason_word();
@@ -131,7 +135,6 @@ fn of_refusal(refusal: &Refusal, target: &Target) -> Failure {
 }
 
 fn exit_of(refusal: &Refusal) -> Exit {
-    use tonic::Code;
     match refusal.code {
         Code::InvalidArgument => Exit::Usage,
         Code::NotFound => Exit::NotFound,
@@ -147,7 +150,10 @@ fn exit_of(refusal: &Refusal) -> Exit {
 }
 
 fn next_of(refusal: &Refusal) -> Option<String> {
-    if let Some(hint) = refusal.metadata.get("hint").filter(|hint| !hint.is_empty()) {
+    // Hints that are no commands are part of the message already.
+    if let Some(hint) =
+        refusal.metadata.get("hint").filter(|hint| hint.starts_with("vrm") || hint.starts_with("systemctl"))
+    {
         return Some(hint.clone());
     }
     let next = match refusal.reason {

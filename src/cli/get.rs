@@ -3,11 +3,12 @@
 use super::args::Format;
 use super::exit::{Exit, Failure};
 use super::find::{Lookup, batch_exit, find, tell};
+use super::format::Cell;
 use super::frame::Frame;
 use super::kind::{Kind, Request};
 use super::output::{Row, Sheet, Style, data, natural_key, print, warn, with_context};
 use super::sheet;
-use crate::client::{Client, Object, ObjectExt, Target, list_field, schema};
+use crate::client::{Client, ListQuery, Object, ObjectExt, Target, list_field, schema};
 use crate::wire::v1;
 use futures_util::future::join_all;
 use serde_json::{Map, Value};
@@ -30,6 +31,7 @@ struct Part {
     position: Option<Position>,
     incomplete: Vec<String>,
     hosts: Option<usize>,
+    silent: bool,
     failures: Vec<Failure>,
 }
 
@@ -95,18 +97,35 @@ async fn objects(frame: &Frame, client: &Client, class: v1::ObjectClass, names: 
     let found = find(client, class, names, &lookup).await?;
     let mark = frame.mark(client.target());
     let hosts = if found.list.incomplete_hosts.is_empty() { None } else { host_count(client).await };
-    let rows = found.list.objects.iter().map(|object| object_row(frame, object, mark.clone()));
+    let mut rows: Vec<Row> = found.list.objects.iter().map(|object| object_row(frame, object, mark.clone())).collect();
+    if class == v1::ObjectClass::Snapshot && !frame.global.output.is_data() {
+        name_machines(client, &mut rows).await;
+    }
     Ok(Part {
-        rows: rows.collect(),
+        rows,
         position: found
             .list
             .position
             .map(|position| (mark.clone(), schema::to_json("vrm.v1.StreamPosition", &position))),
+        silent: is_silent(found.list.list_status.as_ref()),
         incomplete: found.list.incomplete_hosts,
         hosts,
         failures: found.failures,
     }
     .marked(mark.as_deref()))
+}
+
+/// Shows the names of machines where a snapshot only knows their UUID.
+async fn name_machines(client: &Client, rows: &mut [Row]) {
+    let Ok(machines) = client.list(v1::ObjectClass::VirtualMachine, &ListQuery::default()).await else { return };
+    for row in rows {
+        let Some(cell) = row.cells.get_mut(1) else { continue };
+        let machine = machines.objects.iter().find(|object| object.name().ends_with(&cell.text));
+        if let Some(machine) = machine {
+            *cell = Cell::text(machine.display_name());
+            row.title = format!("{} {}", cell.text, row.title);
+        }
+    }
 }
 
 async fn host_count(client: &Client) -> Option<usize> {
@@ -129,10 +148,11 @@ async fn sessions(frame: &Frame, client: &Client, names: &[String]) -> Result<Pa
     let rows = wanted.map(|session| Row {
         context: mark.clone(),
         name: session.name.clone(),
+        title: session.name.clone(),
         json: schema::to_json("vrm.v1.Session", session),
         cells: sheet::session_row(session, &frame.clock),
     });
-    Ok(Part { rows: rows.collect(), position: None, incomplete: Vec::new(), hosts: None, failures })
+    Ok(Part { rows: rows.collect(), position: None, incomplete: Vec::new(), hosts: None, silent: false, failures })
 }
 
 /// The row of an object.
@@ -141,6 +161,7 @@ pub fn object_row(frame: &Frame, object: &Object, context: Option<String>) -> Ro
     Row {
         context,
         name: object.name().to_owned(),
+        title: sheet::title(object),
         json: if needs_json { schema::object_json(object) } else { Value::Null },
         cells: sheet::row(object, &frame.clock),
     }
@@ -150,14 +171,19 @@ impl Part {
     /// Warns of hosts that could not be read.
     fn marked(self, context: Option<&str>) -> Self {
         if !self.incomplete.is_empty() {
-            warn(&incomplete_text(&self.incomplete, self.hosts, context));
+            warn(&incomplete_text(&self.incomplete, self.hosts, self.silent, context));
         }
         self
     }
 }
 
+/// Whether hosts are incomplete because they do not answer, not because they are being read.
+pub fn is_silent(status: Option<&v1::ListStatus>) -> bool {
+    status.is_some_and(|status| status.reason() == v1::list_status::Reason::HostsUnreachable)
+}
+
 /// `2 of 3 hosts read; kvm-07 does not answer: last known state shown`.
-pub fn incomplete_text(incomplete: &[String], total: Option<usize>, context: Option<&str>) -> String {
+pub fn incomplete_text(incomplete: &[String], total: Option<usize>, silent: bool, context: Option<&str>) -> String {
     const NAMED: usize = 5;
     let mut names: Vec<&str> = incomplete.iter().take(NAMED).map(|name| sheet::host_id(name)).collect();
     let more = format!("{} more", incomplete.len().saturating_sub(NAMED));
@@ -168,7 +194,12 @@ pub fn incomplete_text(incomplete: &[String], total: Option<usize>, context: Opt
         Some(total) => format!("{} of {total} hosts read; ", total.saturating_sub(incomplete.len())),
         None => String::new(),
     };
-    let verb = if incomplete.len() == 1 { "is not read completely" } else { "are not read completely" };
+    let verb = match (silent, incomplete.len()) {
+        (true, 1) => "does not answer",
+        (true, _) => "do not answer",
+        (false, 1) => "is not read completely",
+        (false, _) => "are not read completely",
+    };
     let context = context.map(|context| format!("{context}: ")).unwrap_or_default();
     format!("{context}{read}{} {verb}: last known state shown", names.join(", "))
 }
@@ -226,10 +257,7 @@ pub fn arrange(sheet: &mut Sheet, frame: &Frame) -> Result<(), Failure> {
         return sheet.sort(by);
     }
     if !frame.global.output.is_data() {
-        sheet.rows.sort_by_cached_key(|row| {
-            let shown: Vec<_> = row.cells.iter().take(2).map(|cell| natural_key(&cell.text)).collect();
-            (row.context.clone(), shown, row.name.clone())
-        });
+        sheet.rows.sort_by_cached_key(|row| (row.context.clone(), natural_key(&row.title), natural_key(&row.name)));
     }
     Ok(())
 }

@@ -183,7 +183,7 @@ fn probe_row(host: &str, probe: &v1::EndpointProbe) -> Row {
         Cell::text(word(probe.profile_possible().as_str_name(), "PROFILE_")),
         Cell::text(remarks.join("; ")),
     ];
-    Row { context: None, name: format!("hosts/{host}"), json: Value::Null, cells }
+    Row { context: None, name: format!("hosts/{host}"), title: host.to_owned(), json: Value::Null, cells }
 }
 
 /// What `deregister` may do.
@@ -251,7 +251,16 @@ async fn send_removal(
             async move { hosts.deregister_host(request).await }
         })
         .await
-        .map_err(|error| Failure::of_call(&error, client.target(), &format!("host/{}", host_id(&request.name))))
+        .map_err(|error| {
+            let host = host_id(&request.name);
+            let failure = Failure::of_call(&error, client.target(), &format!("host/{host}"));
+            match error.reason() {
+                v1::ErrorReason::NotEmpty | v1::ErrorReason::ObjectStateUnknown => {
+                    failure.with_next(format!("vrmctl deregister host {host} --force"))
+                }
+                _ => failure,
+            }
+        })
 }
 
 fn tell_removal(frame: &Frame, name: &str, answer: &v1::DeregisterHostResponse, dry_run: bool) -> Result<(), Failure> {

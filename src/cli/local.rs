@@ -94,6 +94,7 @@ pub fn contexts_list(frame: &Frame, names: &[String]) -> Result<Exit, Failure> {
         Row {
             context: None,
             name: name.clone(),
+            title: name.clone(),
             json: json!({ "name": name, "endpoint": context.endpoint, "current": is_current, "tls": context.ca.is_some() }),
             cells: vec![
                 Cell::text(if is_current { "*" } else { " " }).toned(Tone::Good),

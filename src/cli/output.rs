@@ -16,6 +16,8 @@ pub struct Row {
     pub context: Option<String>,
     /// Resource name.
     pub name: String,
+    /// What people call it, to sort by.
+    pub title: String,
     /// The whole of it.
     pub json: Value,
     /// Under the heads of its sheet.
@@ -65,9 +67,11 @@ impl Sheet {
         if has_context {
             heads.insert(0, "CONTEXT".to_owned());
         }
+        let is_cut = !style.wide && style.columns.is_empty();
         let lines = self.rows.iter().map(|row| {
             let context = has_context.then(|| Cell::text(row.context.clone().unwrap_or_default()));
-            context.into_iter().chain(picks.iter().map(|pick| pick.cell(row))).collect()
+            let cells = picks.iter().map(|pick| if is_cut { cut(pick.cell(row)) } else { pick.cell(row) });
+            context.into_iter().chain(cells).collect()
         });
         Ok(Grid { lines: lines.collect(), heads })
     }
@@ -111,6 +115,16 @@ impl Sheet {
         });
         Ok(())
     }
+}
+
+/// 48 characters: longer texts are cut in the narrow table; what is left still serves as a prefix of a name.
+const CELL_WIDTH: usize = 48;
+
+fn cut(mut cell: Cell) -> Cell {
+    if cell.text.chars().count() > CELL_WIDTH {
+        cell.text = cell.text.chars().take(CELL_WIDTH - 1).chain(['…']).collect();
+    }
+    cell
 }
 
 /// One column picked.

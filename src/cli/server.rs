@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure};
 use super::find::{batch_exit, tell};
 use super::format::{Cell, Tone, short_span, word};
 use super::frame::Frame;
-use super::get::incomplete_text;
+use super::get::{incomplete_text, is_silent};
 use super::kind::{Kind, Request};
 use super::output::{data, print, warn, with_context};
 use super::page::Page;
@@ -169,7 +169,12 @@ pub async fn summary(frame: &Frame) -> Result<Exit, Failure> {
             futures_util::future::try_join(list(ObjectClass::StoragePool), list(ObjectClass::Cluster)).await?;
         if !hosts.incomplete_hosts.is_empty() {
             let mark = frame.mark(client.target());
-            warn(&incomplete_text(&hosts.incomplete_hosts, Some(hosts.objects.len()), mark.as_deref()));
+            warn(&incomplete_text(
+                &hosts.incomplete_hosts,
+                Some(hosts.objects.len()),
+                is_silent(hosts.list_status.as_ref()),
+                mark.as_deref(),
+            ));
         }
         Ok(summarise(frame, &hosts, &machines, &pools, &clusters))
     })

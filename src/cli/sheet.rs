@@ -122,7 +122,7 @@ const BACKING: &[Head] = &[
     narrow("POOLS"),
     narrow("VMS"),
     narrow("SIZE"),
-    narrow("AVAILABLE"),
+    narrow("PROMISED"),
     narrow("AGE"),
     wide("ID"),
     wide("LABELS"),
@@ -169,7 +169,7 @@ pub fn mixed_row(object: &Object, clock: &Clock) -> Vec<Cell> {
     };
     vec![
         Cell::text(super::kind::Kind::Object(object.class()).word()),
-        Cell::text(sort_name(object).0),
+        Cell::text(title(object)),
         Cell::text(host_id(object.host())),
         state,
         clock.age_cell(None),
@@ -411,7 +411,7 @@ fn backing_row(backing: &v1::StorageBacking, clock: &Clock) -> Vec<Cell> {
         count(backing.pools.len()),
         count(backing.virtual_machines.len()),
         Cell::bytes(storage.map(|amount| amount.total)),
-        Cell::bytes(storage.map(|amount| amount.available)),
+        Cell::bytes(storage.map(|amount| amount.allocated)),
         clock.age_cell(time(backing.create_time.as_ref())),
         Cell::text(last_segment(&backing.name)),
         Cell::text(labels(&backing.labels)),
@@ -498,12 +498,11 @@ fn sizes(amount: Option<v1::Amount>) -> Cell {
     })
 }
 
-/// What a row is called, for sorting.
-pub fn sort_name(object: &Object) -> (String, String) {
-    let name = match object {
+/// What people call an object.
+pub fn title(object: &Object) -> String {
+    match object {
         Object::Host(host) => host_id(&host.name).to_owned(),
         Object::Hypervisor(hypervisor) => hypervisor.name.clone(),
         other => shown_name(other.name(), other.display_name()),
-    };
-    (name, object.name().to_owned())
+    }
 }

@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure};
 use super::find::{Lookup, find, tell};
 use super::format::{Cell, Tone};
 use super::frame::Frame;
-use super::get::{arrange, incomplete_text, object_row};
+use super::get::{arrange, incomplete_text, is_silent, object_row};
 use super::kind::Request;
 use super::output::{Row, Sheet, Style, data, print, warn, with_context};
 use super::selector::{join, quoted};
@@ -223,7 +223,9 @@ impl<'a> Live<'a> {
             v1::list_status::State::PotentiallyFaulty if status.scope.is_empty() => {
                 warn(&format!("{label}: what is shown may be old ({:?})", status.reason()));
             }
-            v1::list_status::State::PotentiallyFaulty => warn(&incomplete_text(&status.scope, None, Some(label))),
+            v1::list_status::State::PotentiallyFaulty => {
+                warn(&incomplete_text(&status.scope, None, is_silent(Some(status)), Some(label)));
+            }
             v1::list_status::State::Rebuilt => eprintln!("{label}: read anew after a gap: {}", status.scope.join(" ")),
             _ => {}
         }
@@ -272,7 +274,9 @@ impl<'a> Live<'a> {
         let cells = if self.heads_are_mixed() { sheet::mixed_row(object, &self.frame.clock) } else { row.cells };
         let now = jiff::Timestamp::now();
         let time = Cell { text: self.frame.clock.time_of_day(now), raw: now.to_string().into(), tone: Tone::Dim };
-        row.cells = [time, Cell::text(event).toned(tone(event))].into_iter().collect();
+        // As wide as the longest word, whichever comes first.
+        let event = Cell { text: format!("{event:<7}"), raw: event.into(), tone: tone(event) };
+        row.cells = vec![time, event];
         row.cells.extend(own.iter().zip(cells).filter(|(head, _)| head.name != "AGE").map(|(_, cell)| cell));
         row.cells.push(Cell { text: what.clone(), raw: what.into(), tone: Tone::Plain });
         row

@@ -31,6 +31,7 @@ mod time;
 mod tls;
 mod watcher;
 
+pub use crate::wire::v1;
 pub use backoff::Backoff;
 pub use connection::Client;
 pub use contexts::{Context, Contexts, contexts_path};
@@ -40,4 +41,5 @@ pub use inventory::{ListQuery, ObjectList};
 pub use object::{Object, ObjectExt, class_of_name, list_field, message_name};
 pub use replica::{Applied, Held, Replica, StreamFault, state_digest};
 pub use time::{span, time};
+pub use tonic::Code;
 pub use watcher::{Network, ResponseStream, Transport, WatchEvent, WatchQuery, Watcher};

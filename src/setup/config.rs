@@ -3,13 +3,10 @@
 //! The check is the daemon's own (`vrmd --check`), so that it can never disagree with it. The difference is
 //! about hosts, the part that a reload changes in the inventory; other settings are not told by the daemon.
 
-use crate::wire::v1;
+use crate::client::v1;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitStatus};
-
-/// Share of the hosts that a reload may remove unless the settings say otherwise.
-const REMOVAL_GUARD: f64 = 0.1;
 
 /// Runs the daemon's own check; it prints what it finds.
 ///
@@ -24,7 +21,7 @@ pub fn check(vrmd: &Path, file: &Path) -> std::io::Result<ExitStatus> {
 struct FileHost {
     uris: BTreeSet<String>,
     labels: BTreeMap<String, String>,
-    place: PathBuf,
+    place: String,
 }
 
 /// What a reload would do to the hosts.
@@ -55,17 +52,25 @@ pub fn diff(file: &Path, running: &[v1::Host]) -> Result<ConfigDifference, Strin
     let mut difference = ConfigDifference::default();
     for (id, host) in &hosts {
         match by_file.get(id.as_str()) {
-            None => difference.lines.push(format!("+ host/{id}  {}  ({})", joined(&host.uris), host.place.display())),
+            // An address may stand for several hosts (simulators).
+            None if by_file.values().any(|known| addresses(known) == host.uris) => {}
+            None => difference.lines.push(format!("+ host/{id}  {}  ({})", joined(&host.uris), host.place)),
             Some(known) => difference.lines.extend(changes(id, host, known)),
         }
         if by_api.contains(id.as_str()) {
             difference.warnings.push(format!("host/{id} is registered through the API too: the file wins"));
         }
     }
-    let removed: Vec<&&str> = by_file.keys().filter(|id| !hosts.contains_key(**id)).collect();
+    let is_kept =
+        |id: &str, known: &v1::Host| hosts.contains_key(id) || hosts.values().any(|host| host.uris == addresses(known));
+    let removed: Vec<&&str> = by_file.iter().filter(|(id, known)| !is_kept(id, known)).map(|(id, _)| id).collect();
     difference.lines.extend(removed.iter().map(|id| format!("- host/{id}")));
     difference.warnings.extend(guard_warning(removed.len(), by_file.len(), guard));
     Ok(difference)
+}
+
+fn addresses(host: &v1::Host) -> BTreeSet<String> {
+    host.connection_uris.iter().cloned().collect()
 }
 
 fn joined(words: &BTreeSet<String>) -> String {
@@ -74,7 +79,7 @@ fn joined(words: &BTreeSet<String>) -> String {
 
 fn changes(id: &str, host: &FileHost, known: &v1::Host) -> Vec<String> {
     let mut lines = Vec::new();
-    let known_uris: BTreeSet<String> = known.connection_uris.iter().cloned().collect();
+    let known_uris = addresses(known);
     if !known_uris.is_empty() && known_uris != host.uris {
         lines.push(format!("~ host/{id}  address: {} → {}", joined(&known_uris), joined(&host.uris)));
     }
@@ -97,81 +102,29 @@ fn guard_warning(removed: usize, total: usize, guard: f64) -> Option<String> {
     })
 }
 
-/// Hosts of the file, of `vrm.d` and of `hosts.d` beside it, and the removal guard.
+/// Hosts of the settings, and the removal guard.
+#[cfg(feature = "daemon")]
 fn read_hosts(file: &Path) -> Result<(BTreeMap<String, FileHost>, f64), String> {
-    let mut hosts = BTreeMap::new();
-    let mut guard = REMOVAL_GUARD;
-    let directory = file.parent().unwrap_or(Path::new("."));
-    let mut main_files = vec![file.to_path_buf()];
-    main_files.extend(toml_files(&directory.join("vrm.d"))?);
-    for path in main_files {
-        let table = read_toml(&path)?;
-        if let Some(told) = table.get("vrm").and_then(|vrm| vrm.get("removal_guard")).and_then(toml::Value::as_float) {
-            guard = told;
-        }
-        let listed =
-            ["host", "hosts"].iter().filter_map(|key| table.get(*key)).filter_map(toml::Value::as_array).flatten();
-        for entry in listed {
-            add_host(&mut hosts, entry, &path)?;
-        }
-    }
-    for path in toml_files(&directory.join("hosts.d"))? {
-        add_host(&mut hosts, &toml::Value::Table(read_toml(&path)?), &path)?;
-    }
-    Ok((hosts, guard))
-}
-
-fn toml_files(directory: &Path) -> Result<Vec<PathBuf>, String> {
-    let entries = match std::fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(format!("{}: {error}", directory.display())),
+    let inputs = crate::settings::Inputs {
+        config: Some(file.to_path_buf()),
+        local_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        ..crate::settings::Inputs::default()
     };
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    paths.sort();
-    Ok(paths)
+    let settings = crate::settings::load(&inputs).map_err(|error| error.to_string())?;
+    let hosts = settings.hosts.into_iter().map(|host| {
+        let uris = host.uris.into_iter().collect();
+        (host.id, FileHost { uris, labels: host.labels, place: host.place })
+    });
+    Ok((hosts.collect(), settings.removal_guard))
 }
 
-fn read_toml(path: &Path) -> Result<toml::Table, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    text.parse().map_err(|error| format!("{}: {error}", path.display()))
+/// Settings are only understood by a build with the daemon in it.
+#[cfg(not(feature = "daemon"))]
+fn read_hosts(file: &Path) -> Result<(BTreeMap<String, FileHost>, f64), String> {
+    Err(format!("{}: this vrmctl was built without the daemon's settings; use that of the package", file.display()))
 }
 
-fn add_host(hosts: &mut BTreeMap<String, FileHost>, entry: &toml::Value, path: &Path) -> Result<(), String> {
-    let text = |value: &toml::Value| value.as_str().map(str::to_owned);
-    let uris: BTreeSet<String> = match entry.get("uri").or_else(|| entry.get("uris")) {
-        Some(toml::Value::String(uri)) => [uri.clone()].into(),
-        Some(toml::Value::Array(uris)) => uris.iter().filter_map(text).collect(),
-        _ => return Err(format!("{}: uri is missing", path.display())),
-    };
-    let named = entry.get("id").or_else(|| entry.get("name")).and_then(text);
-    let id = named.or_else(|| uris.iter().find_map(|uri| host_of_uri(uri)));
-    let id = id.ok_or_else(|| format!("{}: give the host an id", path.display()))?;
-    let labels = entry.get("labels").and_then(toml::Value::as_table).cloned().unwrap_or_default();
-    let labels = labels.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))).collect();
-    let host = FileHost { uris, labels, place: path.to_path_buf() };
-    match hosts.insert(id.clone(), host) {
-        None => Ok(()),
-        Some(earlier) => Err(format!("host {id} stands in {} and in {}", earlier.place.display(), path.display())),
-    }
-}
-
-/// First label of the host name of an address, in lower case; this machine's for local ones.
-fn host_of_uri(uri: &str) -> Option<String> {
-    let rest = uri.split_once("://")?.1;
-    let authority = rest.split(['/', '?']).next()?;
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let host = host.split(':').next()?;
-    let name = if host.is_empty() {
-        rustix::system::uname().nodename().to_string_lossy().into_owned()
-    } else {
-        host.to_owned()
-    };
-    name.split('.').next().map(str::to_ascii_lowercase).filter(|label| !label.is_empty())
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "daemon"))]
 mod tests {
     use super::*;
 
@@ -218,8 +171,8 @@ mod tests {
     }
 
     #[test]
-    fn a_host_in_two_files_is_an_error() {
-        let directory = files(&[("a.toml", "id = \"a\"\nuri = \"vrm://a\"\n"), ("b.toml", "uri = \"vrm://a.dc2\"\n")]);
-        assert!(diff(&directory.path().join("vrm.toml"), &[]).expect_err("twice").contains("host a stands in"));
+    fn files_that_the_daemon_would_refuse_are_not_compared() {
+        let directory = files(&[("a.toml", "url = \"vrm://a\"\n")]);
+        assert!(diff(&directory.path().join("vrm.toml"), &[]).expect_err("unknown key").contains("url"));
     }
 }
