@@ -1,22 +1,18 @@
 //! The inventory as a whole: facts are applied here, and objects are made of what is known.
 
-use super::facts::{Evidence, InventorySettings, LinkStanding};
-use super::hosts::{Allocation, EndpointSource, HostSource, reason_code};
-use super::machine_state::{self, resource_state};
+use super::facts::{Evidence, InventorySettings};
+use super::hosts::{Allocation, EndpointSource, HostSource};
+use super::machine_state::{self};
 use super::machines::Machines;
 use super::networks::Networks;
 use super::restore;
-use super::storage::{PoolSource, Storage, disk_backings};
+use super::storage::Storage;
 use super::table::{Effects, Table};
-use crate::model::annotation::{Expectation, ExpectationOrigin, ExpectationSetting};
-use crate::model::capacity::Capacity;
-use crate::model::host::{Cluster, ClusterVolatile, EndpointKey, HostFilesystem};
+use crate::model::host::EndpointKey;
 use crate::model::object::Tombstone;
-use crate::model::observation::{Fact, GoneCause, HypervisorFacts, ListedKind, MachineFacts, Observation, PoolFacts};
-use crate::model::registration::{HostOrigin, HostRegistration, Profile};
-use crate::model::state::{ResourceState, StateReason, UsageState};
-use crate::model::virtual_machine::VirtualMachine;
-use crate::model::{Annotations, Body, ChangeSource, HostId, Name, Object, ObjectClass, Timestamp, Volatile};
+use crate::model::observation::{Fact, GoneCause, ListedKind, Observation};
+use crate::model::registration::{HostOrigin, HostRegistration};
+use crate::model::{Annotations, Body, ChangeSource, HostId, Name, Object, ObjectClass, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;

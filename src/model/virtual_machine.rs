@@ -180,6 +180,13 @@ pub struct VirtualMachine {
     pub volatile: Volatile<VmVolatile>,
 }
 
+impl VirtualMachine {
+    /// The last verdict on its hypervisor process.
+    pub fn control(&self) -> ControlState {
+        if self.control_state.is_trouble() { self.control_state } else { self.volatile.control_state }
+    }
+}
+
 /// One place that knows a UUID.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VmInstance {
