@@ -220,6 +220,22 @@ async fn more_machines_than_the_protocol_lists_are_an_error_but_no_loss() {
 }
 
 #[tokio::test]
+async fn a_definition_that_must_not_be_read_leaves_its_machine_listed() {
+    let bomb = r#"<!DOCTYPE d [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><domain><name>&b;</name></domain>"#;
+    let long = format!("<domain><name>x</name><description>{}</description></domain>", "x".repeat(5 << 20));
+    for (definition, what) in [(bomb, "a document type"), (long.as_str(), "5 MiB"), ("<domain><na", "half a document")]
+    {
+        let (site, _link) = Site::connected(2).await;
+        site.daemon.behave(|behaviour| behaviour.definition = Some(definition.into()));
+        let seen = site.hypervisor.observe(Scope::Machines, PATIENCE).await.expect("the others are read");
+        let unread =
+            seen.facts.iter().filter(|fact| matches!(fact, Fact::Machine(machine) if machine.definition.is_err()));
+        assert_eq!(unread.count(), 2, "{what}: {seen:?}");
+        site.hypervisor.probe(PATIENCE).await.expect("still connected");
+    }
+}
+
+#[tokio::test]
 async fn polls_are_cut_into_calls() {
     let (site, _link) = Site::connected(1_200).await;
     site.hypervisor.observe(Scope::Machines, PATIENCE).await.expect("reads");

@@ -6,7 +6,9 @@
 
 #[macro_use]
 mod cases;
+#[expect(dead_code, reason = "tests/libvirt_adapter uses the rest")]
 mod embed;
+#[expect(dead_code, reason = "tests/fake_libvirtd uses the rest")]
 #[path = "../fake_libvirtd/server.rs"]
 mod fake_libvirtd;
 mod libvirt;

@@ -209,3 +209,6 @@ fn stamp(key: &EndpointKey, fact: &mut Fact) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;
