@@ -61,10 +61,22 @@ impl LibvirtHypervisor {
         let generation = self.generation.fetch_add(1, Ordering::SeqCst) + 1;
         let (target, counters) = (self.target.clone(), self.counters.clone());
         let Opened { connection, hypervisor, events } =
-            Connection::open(target, counters, generation, deadline).await?;
+            Connection::open(target, counters, generation, deadline).await.map_err(|error| match error {
+                // Of the last step's share: the whole was what the caller waited for.
+                HypervisorError::TimedOut(_) => HypervisorError::TimedOut(deadline),
+                other => self.explain(other),
+            })?;
         self.memory.new_connection();
         *self.current() = Some(connection);
         Ok(Link { generation, hypervisor, events })
+    }
+
+    /// The machine we run on is there: a link to it that is lost is a service that is lost.
+    fn explain(&self, error: HypervisorError) -> HypervisorError {
+        match error {
+            HypervisorError::Unreachable(text) if self.target.is_local() => HypervisorError::ServiceLost(text),
+            other => other,
+        }
     }
 
     /// Reads on one lane with that lane's connection.
@@ -160,7 +172,7 @@ impl Hypervisor for LibvirtHypervisor {
 
     fn observe(&self, scope: Scope, deadline: Duration) -> BoxFuture<'_, Result<Observation, HypervisorError>> {
         Box::pin(async move {
-            let mut observation = self.read_scope(scope, deadline).await?;
+            let mut observation = self.read_scope(scope, deadline).await.map_err(|error| self.explain(error))?;
             observation.facts.iter_mut().for_each(|fact| stamp(&self.key, fact));
             Ok(observation)
         })
@@ -171,7 +183,8 @@ impl Hypervisor for LibvirtHypervisor {
             let connection = self.connected()?;
             // Answered by libvirtd's priority workers, also while hung machines hold the others.
             let ask = |connect: Connect| connect.lib_version().map(|_| ()).map_err(fault);
-            connection.lanes.call(Purpose::Control, deadline, move |session| ask(session.connect()?)).await
+            let answer = connection.lanes.call(Purpose::Control, deadline, move |session| ask(session.connect()?));
+            answer.await.map_err(|error| self.explain(error))
         })
     }
 
