@@ -31,7 +31,7 @@ fn control(observation: &Observation, wanted: uuid::Uuid) -> Option<ControlState
         Fact::MachineControl { uuid, control } if *uuid == wanted => Some(*control),
         _ => None,
     });
-    verdicts.last()
+    verdicts.reduce(|_, later| later)
 }
 
 #[tokio::test]

@@ -139,17 +139,21 @@ impl LibvirtHypervisor {
         Ok(observation)
     }
 
-    /// A poll that hangs says that some hypervisor process does; the next one finds out which.
     async fn read_statistics(&self, deadline: Duration) -> Result<Observation, HypervisorError> {
-        let result = self
-            .read(Purpose::Poll, deadline, |connect, memory, own| statistics::all(connect, memory, own.bulk.figures))
-            .await;
+        self.read(Purpose::Poll, deadline, |connect, memory, own| statistics::all(connect, memory, own.bulk.figures))
+            .await
+    }
+
+    /// A reading that hangs says that some hypervisor process does; the next one finds out which.
+    fn take_note(&self, scope: &Scope, result: &Result<Observation, HypervisorError>) {
+        let hung = matches!(result, Err(HypervisorError::TimedOut(_)));
         let mut quarantine = self.memory.quarantine();
-        if matches!(result, Err(HypervisorError::TimedOut(_))) {
-            quarantine.poll_timed_out();
+        match scope {
+            Scope::Statistics | Scope::Machines if hung => quarantine.poll_timed_out(),
+            Scope::Machine(uuid) if hung => quarantine.call_timed_out(*uuid),
+            _ => {}
         }
         self.counters.set_quarantined(quarantine.count());
-        result
     }
 }
 
@@ -172,7 +176,9 @@ impl Hypervisor for LibvirtHypervisor {
 
     fn observe(&self, scope: Scope, deadline: Duration) -> BoxFuture<'_, Result<Observation, HypervisorError>> {
         Box::pin(async move {
-            let mut observation = self.read_scope(scope, deadline).await.map_err(|error| self.explain(error))?;
+            let result = self.read_scope(scope.clone(), deadline).await;
+            self.take_note(&scope, &result);
+            let mut observation = result.map_err(|error| self.explain(error))?;
             observation.facts.iter_mut().for_each(|fact| stamp(&self.key, fact));
             Ok(observation)
         })

@@ -93,9 +93,14 @@ impl Quarantine {
         missing
     }
 
-    /// A bulk call ran into its deadline.
+    /// A call about all machines ran into its deadline.
     pub fn poll_timed_out(&mut self) {
         self.doubt_all = true;
+    }
+
+    /// A call about this machine ran into its deadline.
+    pub fn call_timed_out(&mut self, uuid: Uuid) {
+        self.machines.entry(uuid).or_default().doubted = true;
     }
 
     /// Number of machines left out now.
