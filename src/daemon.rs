@@ -1,1 +1,13 @@
-//! daemon
+//! The composition root: builds the parts, wires them, starts, waits, stops in order.
+//!
+//! Knows every module and is known by none. Turns settings into each module's own configuration.
+
+mod credentials;
+mod hosts;
+mod instance;
+mod lifecycle;
+mod northbound;
+mod opener;
+mod service;
+
+pub use lifecycle::{Exit, Options, check, run};

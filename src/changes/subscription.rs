@@ -196,6 +196,8 @@ pub enum DeliveryKind {
 struct Sent {
     sequence: u64,
     revision: u64,
+    /// Digest of the object's name: a slot whose tombstone was forgotten gets another tenant.
+    tenant: u32,
     /// The client was told of a removal, so it holds nothing.
     removed: bool,
 }
@@ -426,7 +428,8 @@ impl Subscription {
             if !self.synchronized && self.cursor >= self.fence {
                 self.complete_synchronization();
             }
-            if item.is_some() {
+            // What was queued stands before the next transition, not behind it.
+            if item.is_some() || !self.pending.is_empty() {
                 return item;
             }
         }
@@ -462,8 +465,7 @@ impl Subscription {
             return None;
         }
         let sent = self.sent_of(slot);
-        let same_tenant = sent.sequence >= object.created_sequence;
-        if same_tenant && sent.sequence >= object.last_change_sequence {
+        if sent.tenant == tenant(&object) && sent.sequence >= object.last_change_sequence {
             return None;
         }
         let known = self.known(sent, &object);
@@ -488,7 +490,7 @@ impl Subscription {
         }
         let slot = self.log.slot_of(&change.name);
         let sent = slot.map(|slot| self.sent_of(slot)).unwrap_or_default();
-        if sent.sequence >= change.sequence {
+        if sent.tenant == tenant(&change.object) && sent.sequence >= change.sequence {
             return None;
         }
         let wanted = self.selector.wants(&change.object) && change.kind != ChangeKind::Removed;
@@ -515,7 +517,7 @@ impl Subscription {
     /// What the client holds of an object (S11): after a resume that is not known for objects
     /// that existed before it and were not sent since.
     fn known(&self, sent: Sent, object: &Object) -> Known {
-        if sent.revision == 0 || sent.sequence < object.created_sequence {
+        if sent.revision == 0 || sent.tenant != tenant(object) {
             if object.created_sequence <= self.started_at { Known::Perhaps } else { Known::No }
         } else if sent.removed {
             Known::No
@@ -536,6 +538,7 @@ impl Subscription {
         self.sent[at] = Sent {
             sequence: object.last_change_sequence,
             revision: object.revision,
+            tenant: tenant(object),
             removed: kind == DeliveryKind::Removed,
         };
     }
@@ -604,6 +607,12 @@ impl Subscription {
         let state_digest = (self.log.head() == self.cursor).then_some(state_digest);
         self.queue(self.cursor, StreamEvent::Heartbeat { object_count, state_digest });
     }
+}
+
+/// Tells the tenants of a slot apart.
+fn tenant(object: &Object) -> u32 {
+    let digest = digest_of(object.name.as_str(), 0);
+    u32::try_from(digest & u64::from(u32::MAX)).unwrap_or(0) | 1
 }
 
 /// Sleeps until an instant; for ever if there is none.

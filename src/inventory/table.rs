@@ -127,9 +127,10 @@ impl Table {
             name: name.clone(),
             uid: former.as_ref().map_or_else(|| new_uid(name, evidence.now, self.sequence), |former| former.uid),
             revision: former.as_ref().map_or(0, |former| former.revision),
-            created_sequence: self.sequence + 1,
+            // A name that returns is the same object to subscribers that missed its absence.
+            created_sequence: former.as_ref().map_or(self.sequence + 1, |former| former.created_sequence),
             last_change_sequence: 0,
-            create_time: evidence.now,
+            create_time: former.as_ref().map_or(evidence.now, |former| former.create_time),
             change_time: evidence.now,
             state,
             annotations,

@@ -41,7 +41,15 @@ impl World {
 
     /// The machine of a UUID at a host.
     pub fn machine(&self, host: u64, uuid: Uuid) -> Option<Seen> {
-        self.machines(host).into_iter().find(|seen| seen.who.uuid(self.dice) == uuid)
+        let slot = self.slot_with(uuid)?;
+        let own = self.seen(slot).filter(|seen| seen.moment.host == host);
+        own.or_else(|| self.copies(host).find(|copy| copy.who.slot == slot))
+    }
+
+    /// Machines at a host whose process does not answer.
+    pub fn hung_machines(&self, host: u64) -> usize {
+        let troubled = self.overlay.machines.keys().filter_map(|slot| self.seen(*slot));
+        troubled.filter(|seen| seen.hung && seen.moment.host == host).count()
     }
 
     /// UUID of a machine.
@@ -182,7 +190,9 @@ impl World {
 
     fn copies(&self, host: u64) -> impl Iterator<Item = Seen> {
         let copies = self.overlay.copies.range((host, 0)..=(host, u64::MAX));
-        copies.map(move |((_, slot), since)| Seen {
+        // Where the original arrives, a copy cannot be.
+        let apart = copies.filter(move |((_, slot), _)| self.moment(*slot).host != host);
+        apart.map(move |((_, slot), since)| Seen {
             who: Who { copy: true, ..self.who(*slot) },
             moment: Moment {
                 host,

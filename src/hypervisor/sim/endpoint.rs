@@ -93,6 +93,7 @@ impl SimEndpoint {
     }
 
     async fn open(&self, deadline: Duration) -> Result<Link, HypervisorError> {
+        self.stage.start();
         self.disconnect();
         self.reach(&CancellationToken::new(), deadline).await?;
         let generation = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
@@ -231,7 +232,7 @@ impl Hypervisor for SimEndpoint {
     }
 
     fn vitals(&self) -> Vitals {
-        let hung = self.look(|world| world.machines(self.host).iter().filter(|seen| seen.hung).count());
+        let hung = self.look(|world| world.hung_machines(self.host));
         Vitals {
             severed_lanes: self.severed.load(Ordering::Relaxed),
             stuck_threads: self.stuck.load(Ordering::Relaxed),

@@ -126,7 +126,7 @@ impl DiskPlan {
         match self.lies {
             Lies::Local => format!("/var/lib/libvirt/images/{}", self.volume),
             Lies::Nfs => format!("/srv/nfs/vms/{}", self.volume),
-            Lies::Rbd => format!("rbd:vms-{group}/{}", self.volume),
+            Lies::Rbd => format!("vms-{group}/{}", self.volume),
             Lies::Logical => format!("/dev/fast/{}", self.volume),
         }
     }
@@ -202,10 +202,14 @@ pub fn definition(who: Who, dice: Dice, mobile: bool, group: u64, active: bool) 
         disks: virtual_disks(who, dice, mobile, group),
         nics: nics(who, dice, active),
         consoles: if container { vec!["console".to_owned()] } else { vec!["serial".to_owned(), "vnc".to_owned()] },
-        agent: GuestAgent { configured: !container && shape & 512 == 0, connected: None },
+        agent: agent(!container && shape & 512 == 0, active),
         passthrough_devices: if shape.is_multiple_of(41) { vec!["pci:0000:3b:00.1".to_owned()] } else { Vec::new() },
         extensions: BTreeMap::from([("domain/clock/@offset".to_owned(), "utc".to_owned())]),
     }
+}
+
+fn agent(configured: bool, active: bool) -> GuestAgent {
+    GuestAgent { configured, connected: configured.then_some(active) }
 }
 
 fn pinning(shape: u64, vcpus: u32) -> BTreeMap<u32, String> {

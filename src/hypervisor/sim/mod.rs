@@ -22,6 +22,9 @@ pub mod strike;
 pub mod timeline;
 pub mod world;
 
+#[cfg(test)]
+mod tests;
+
 pub use control::{ControlHook, serve_control};
 pub use opener::{SimOpener, SimSetup, tokio_clock};
 pub use stage::{Clock, SimHandle};

@@ -55,7 +55,7 @@ impl std::fmt::Debug for Stage {
 }
 
 impl Stage {
-    /// A stage for a world; it stands still until somebody connects.
+    /// A stage for a world; it is not turned until [`Stage::start`].
     pub fn new(world: World, clock: Clock, handle: SimHandle) -> Arc<Self> {
         let inner = Mutex::new(Inner { world, lines: BTreeMap::new() });
         Arc::new(Self { inner, clock, wake: Arc::new(Notify::new()), driven: AtomicBool::new(false), handle })
@@ -70,18 +70,22 @@ impl Stage {
     }
 
     /// Opens the connection of a host in place of its former one; gives its events and what ends when it is cut.
-    pub fn plug(self: &Arc<Self>, host: u64, generation: u64) -> (mpsc::Receiver<HypervisorEvent>, CancellationToken) {
+    pub fn plug(&self, host: u64, generation: u64) -> (mpsc::Receiver<HypervisorEvent>, CancellationToken) {
         let (events, receiver) = mpsc::channel(EVENT_QUEUE);
         let cut = CancellationToken::new();
         let line = Line { generation, events, lost: false, cut: cut.clone() };
         if let Some(former) = self.lock().lines.insert(host, line) {
             former.cut.cancel();
         }
+        (receiver, cut)
+    }
+
+    /// Begins to turn the world and lets it be found through its handle; once is enough.
+    pub fn start(self: &Arc<Self>) {
         if !self.driven.swap(true, Ordering::Relaxed) {
             self.handle.add(self);
             tokio::spawn(drive(Arc::downgrade(self), Arc::clone(&self.wake)));
         }
-        (receiver, cut)
     }
 
     /// Cuts the connection of a host, if it is still that of the generation.
@@ -195,7 +199,7 @@ async fn drive(stage: Weak<Stage>, wake: Arc<Notify>) {
     }
 }
 
-/// All simulated worlds of this process that somebody has connected to. Cheap to clone.
+/// All simulated worlds of this process that somebody has tried to connect to. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct SimHandle {
     stages: Arc<Mutex<Vec<Weak<Stage>>>>,

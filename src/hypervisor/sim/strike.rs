@@ -1,7 +1,7 @@
 //! How faults strike the world: who and what they mean, and what follows at once. Pure.
 
 use super::fault::{Fault, FaultError, MAX_STORM_RATE};
-use super::machine::{NETWORKS, Who};
+use super::machine::NETWORKS;
 use super::overlay::{HostTrouble, MachineTrouble, Storm};
 use super::storage::POOLS;
 use super::timeline::Moment;
@@ -245,14 +245,10 @@ impl World {
         if let Some(number) = vm.strip_prefix('#') {
             return number.parse().ok().filter(|slot| *slot < vms).ok_or_else(unknown);
         }
-        let uuid = Uuid::parse_str(vm).ok();
-        (0..vms)
-            .find(|slot| {
-                let moment = self.moment(*slot);
-                let who = Who { slot: *slot, generation: moment.generation, copy: false };
-                uuid.map_or_else(|| who.name(self.dice, moment.renamed) == vm, |uuid| who.uuid(self.dice) == uuid)
-            })
-            .ok_or_else(unknown)
+        if let Ok(uuid) = Uuid::parse_str(vm) {
+            return self.slot_with(uuid).ok_or_else(unknown);
+        }
+        (0..vms).find(|slot| self.who(*slot).name(self.dice, self.moment(*slot).renamed) == vm).ok_or_else(unknown)
     }
 }
 

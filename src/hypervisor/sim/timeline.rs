@@ -160,6 +160,19 @@ impl Timeline {
         matches!(self.temper(slot), Temper::Moving { mobile: true, .. }) && self.partner(slot) != self.home(slot)
     }
 
+    /// Which machine of a slot it is at a simulated time: always 0 unless it is a tenant's.
+    pub fn generation(&self, slot: u64, time: i64) -> u64 {
+        match self.temper(slot) {
+            Temper::Moving { tenant: true, .. } => unsigned(self.era(slot, time)),
+            _ => 0,
+        }
+    }
+
+    /// True if the machine of the slot makes room for another one at times.
+    pub fn is_tenant(&self, slot: u64) -> bool {
+        matches!(self.temper(slot), Temper::Moving { tenant: true, .. })
+    }
+
     /// State of a slot at a simulated time.
     pub fn at(&self, slot: u64, time: i64) -> Moment {
         match self.temper(slot) {
@@ -336,10 +349,11 @@ pub fn started_before(real_us: i64) -> i64 {
     if real_us < STEADY_SINCE { 0 } else { STEADY_SINCE }
 }
 
-/// Simulated microseconds of an instant.
+/// Simulated microseconds of an instant; those too far away for arithmetic are moved nearer.
 pub fn simulated(time: Timestamp, speed_milli: u32) -> i64 {
+    const FAR: i64 = i64::MAX / 4;
     let scaled = i128::from(time.0) * i128::from(speed_milli) / 1_000;
-    i64::try_from(scaled).unwrap_or(if scaled < 0 { i64::MIN / 4 } else { i64::MAX / 4 })
+    i64::try_from(scaled.clamp(i128::from(-FAR), i128::from(FAR))).unwrap_or(FAR)
 }
 
 /// The first instant at which a simulated time is reached.

@@ -5,7 +5,7 @@
 
 use super::dice::Dice;
 use super::fault::{Fault, Script};
-use super::machine::Who;
+use super::machine::{Who, disks};
 use super::overlay::{HostTrouble, Overlay, Storm};
 use super::params::Churn;
 use super::timeline::{GROUP, Moment, Temper, Timeline, real, simulated};
@@ -15,10 +15,16 @@ use crate::model::observation::GoneCause;
 use crate::model::time::Timestamp;
 use crate::model::virtual_machine::{RunState, RunStateReason};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use uuid::Uuid;
 
 /// Simulated time in one leap beyond which events are not told one by one: hosts say that events were lost.
 const LEAP_US: i64 = 600_000_000;
+/// Simulated time by which a clock has to go back before the world goes with it.
+const SETBACK_US: i64 = 60_000_000;
+/// Longest part of a leap in which the script goes on; during the rest it stands still, or a clock that
+/// was set by years would have to live through all of its faults.
+const SCRIPT_LEAP_US: i64 = 86_400_000_000;
 /// Time between two changes of a host's network and volume under churn `lifecycle`, at least.
 const TOGGLE_US: i64 = 60_000_000;
 /// Hosts that may change something in one second under churn `lifecycle`; more hosts change more slowly.
@@ -72,6 +78,8 @@ pub struct World {
     pub(super) overlay: Overlay,
     /// For each host the slots whose machine can be there.
     pub(super) visitors: Vec<Vec<u64>>,
+    /// Slots of the machines that never make room for others, by their UUID.
+    pub(super) lasting: HashMap<Uuid, u64>,
     /// Simulated time.
     pub(super) now: i64,
     start: i64,
@@ -96,6 +104,10 @@ impl World {
                 }
             }
         }
+        let lasting = (0..u64::from(plan.vms))
+            .filter(|slot| !timeline.is_tenant(*slot))
+            .map(|slot| (Who { slot, generation: 0, copy: false }.uuid(dice), slot))
+            .collect();
         let start = simulated(start, plan.speed_milli);
         let mut world = Self {
             plan,
@@ -103,6 +115,7 @@ impl World {
             timeline,
             overlay: Overlay::default(),
             visitors,
+            lasting,
             now: start,
             start,
             due: BinaryHeap::new(),
@@ -138,26 +151,44 @@ impl World {
         self.next_change().map(|at| real(at, self.plan.speed_milli))
     }
 
-    /// Moves the world on and tells what happened, in order. A clock that goes backwards is ignored.
+    /// Moves the world on and tells what happened, in order.
+    ///
+    /// A clock that goes back a little is waited for; one that was set back takes the world with it,
+    /// but not what faults have done.
     pub fn advance(&mut self, now: Timestamp) -> Vec<WorldEvent> {
         let target = simulated(now, self.plan.speed_milli);
-        let leap = target.saturating_sub(self.now) > LEAP_US;
+        let step = target.saturating_sub(self.now);
+        if step < -SETBACK_US {
+            self.now = target;
+            self.start = self.start.saturating_add(step);
+        }
+        if !(-SETBACK_US..=LEAP_US).contains(&step) {
+            return self.leap(target);
+        }
         let mut events = Vec::new();
         while let Some(at) = self.next_change().filter(|at| *at <= target) {
-            if leap && self.next_fault().is_none_or(|(fault, _)| fault != at) {
-                self.skip_to(self.next_fault().map_or(target, |(fault, _)| fault.min(target)));
-                continue;
-            }
             self.now = self.now.max(at);
             self.happen(at, &mut events);
         }
         self.now = self.now.max(target);
-        if leap {
-            events.retain(|event| matches!(event.subject, EventSubject::Closed(_)));
-            let gaps = self.all_hosts().map(|host| self.event(host, self.now, EventSubject::Gap));
-            events.splice(0..0, gaps);
-        }
         events
+    }
+
+    /// Moves the world on by much: faults strike in order, the rest is not told but for the fact that it is not.
+    fn leap(&mut self, target: i64) -> Vec<WorldEvent> {
+        let mut events: Vec<WorldEvent> = Vec::new();
+        let standstill = target.saturating_sub(self.now).saturating_sub(SCRIPT_LEAP_US);
+        self.start = self.start.saturating_add(standstill.max(0));
+        while let Some((at, fault)) = self.next_fault().filter(|(at, _)| *at <= target) {
+            self.pass_to(at);
+            self.next_entry += 1;
+            self.skipped += u64::from(self.strike(&fault, &mut events).is_err());
+            events.retain(|event| matches!(event.subject, EventSubject::Closed(_)));
+        }
+        self.pass_to(target);
+        self.wind_up();
+        let gaps = self.all_hosts().map(|host| self.event(host, self.now, EventSubject::Gap));
+        gaps.chain(events).collect()
     }
 
     /// State of a slot's machine now.
@@ -167,7 +198,16 @@ impl World {
 
     /// The machine of a slot now.
     pub fn who(&self, slot: u64) -> Who {
-        Who { slot, generation: self.moment(slot).generation, copy: false }
+        let held = self.overlay.holds(slot).then(|| self.moment(slot).generation);
+        let generation = held.unwrap_or_else(|| self.timeline.generation(slot, self.now));
+        Who { slot, generation, copy: false }
+    }
+
+    /// The slot whose machine has this UUID now.
+    pub(super) fn slot_with(&self, uuid: Uuid) -> Option<u64> {
+        let tenants = || (0..u64::from(self.plan.vms)).filter(|slot| self.timeline.is_tenant(*slot));
+        let lasting = self.lasting.get(&uuid).copied();
+        lasting.or_else(|| tenants().find(|slot| self.who(*slot).uuid(self.dice) == uuid))
     }
 
     /// True if the machine of a slot vanishes when it stops.
@@ -200,6 +240,13 @@ impl World {
         WorldEvent { host, at: real(at, self.plan.speed_milli), subject }
     }
 
+    /// Pools in which machines of a slot have volumes.
+    fn pools_of(&self, slot: u64, generations: [u64; 2]) -> BTreeSet<String> {
+        let mobile = self.timeline.is_mobile(slot);
+        let disks = |generation| disks(Who { slot, generation, copy: false }, self.dice, mobile);
+        generations.into_iter().flat_map(disks).map(|disk| disk.lies.pool().to_owned()).collect()
+    }
+
     /// Computes anew what is due after now.
     fn wind_up(&mut self) {
         let slots = (0..u64::from(self.plan.vms)).map(Due::Slot);
@@ -207,11 +254,10 @@ impl World {
         self.due = all.into_iter().filter_map(|due| Some(Reverse((self.next_of(due, self.now)?, due)))).collect();
     }
 
-    fn skip_to(&mut self, time: i64) {
+    fn pass_to(&mut self, time: i64) {
         self.now = self.now.max(time);
         self.overlay.storm =
             self.overlay.storm.filter(|storm| storm.end() > self.now).map(|storm| storm.told_until(self.now));
-        self.wind_up();
     }
 
     fn next_of(&self, due: Due, time: i64) -> Option<i64> {
@@ -242,9 +288,7 @@ impl World {
     fn happen(&mut self, at: i64, events: &mut Vec<WorldEvent>) {
         if let Some((_, fault)) = self.next_fault().filter(|(fault_at, _)| *fault_at <= at) {
             self.next_entry += 1;
-            if self.strike(&fault, events).is_err() {
-                self.skipped += 1;
-            }
+            self.skipped += u64::from(self.strike(&fault, events).is_err());
             return;
         }
         if let Some(Reverse((_, due))) = self.due.peek().copied().filter(|Reverse((due_at, _))| *due_at <= at) {
@@ -300,6 +344,9 @@ impl World {
         if before.generation != after.generation {
             events.push(machine(before, Some(GoneCause::Removed), "lifecycle undefined/removed"));
             events.push(machine(after, None, "lifecycle defined/added"));
+            for pool in self.pools_of(slot, [before.generation, after.generation]) {
+                events.push(self.event(self.timeline.home(slot), self.now, EventSubject::StoragePool(pool)));
+            }
         } else if before.host != after.host {
             events.push(machine(before, Some(GoneCause::Migrated), "lifecycle stopped/migrated"));
             events.push(machine(after, None, "lifecycle resumed/migrated"));

@@ -158,21 +158,28 @@ same_variants! {
         Vrm, Cluster, Host, Hypervisor, VirtualMachine, StoragePool, Volume, StorageBacking, Network, Snapshot, Image,
     }
 }
-same_variants! { pub(super) fn expectation(Expectation) -> v1::Expectation { Running, Off, Any } }
+same_variants! { /// In words of the interface.
+pub fn expectation(Expectation) -> v1::Expectation { Running, Off, Any } }
 same_variants! { fn expectation_origin(ExpectationOrigin) -> v1::ExpectationOrigin { Observed, Operator, Label } }
-same_variants! { fn operational_state(OperationalState) -> v1::OperationalState { Enabled, Disabled } }
+same_variants! { /// In words of the interface.
+pub fn operational_state(OperationalState) -> v1::OperationalState { Enabled, Disabled } }
 same_variants! {
-    fn administrative_state(AdministrativeState) -> v1::AdministrativeState { Locked, Unlocked, ShuttingDown }
+    /// In words of the interface.
+    pub fn administrative_state(AdministrativeState) -> v1::AdministrativeState { Locked, Unlocked, ShuttingDown }
 }
-same_variants! { fn usage_state(UsageState) -> v1::UsageState { Idle, Active, Busy } }
+same_variants! { /// In words of the interface.
+pub fn usage_state(UsageState) -> v1::UsageState { Idle, Active, Busy } }
 same_variants! {
-    fn availability_status(AvailabilityStatus) -> v1::AvailabilityStatus {
+    /// In words of the interface.
+    pub fn availability_status(AvailabilityStatus) -> v1::AvailabilityStatus {
         Failed, PowerOff, OffLine, OffDuty, Dependency, Degraded,
     }
 }
-same_variants! { fn procedural_status(ProceduralStatus) -> v1::ProceduralStatus { Initializing, Terminating } }
+same_variants! { /// In words of the interface.
+pub fn procedural_status(ProceduralStatus) -> v1::ProceduralStatus { Initializing, Terminating } }
 same_variants! {
-    pub(super) fn connection_state(ConnectionState) -> v1::ConnectionState {
+    /// In words of the interface.
+    pub fn connection_state(ConnectionState) -> v1::ConnectionState {
         Connecting, Synchronizing, Connected, Degraded, Lost, Refused,
     }
 }

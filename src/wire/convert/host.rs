@@ -213,7 +213,8 @@ fn hypervisor_figures(figures: &HypervisorVolatile) -> v1::HypervisorFigures {
     }
 }
 
-same_variants! { fn host_origin(HostOrigin) -> v1::HostOrigin { File, Api } }
+same_variants! { /// In words of the interface.
+pub fn host_origin(HostOrigin) -> v1::HostOrigin { File, Api } }
 same_variants! {
     fn availability(Availability) -> v1::CapabilityAvailability { Available, NeedsManage, Unsupported, Unknown }
 }

@@ -17,7 +17,7 @@ pub(super) fn virtual_machine(common: Common, vm: &VirtualMachine, full: bool) -
         instances,
         run_state: state,
         run_state_reason: reason,
-        control_state: control,
+        control_state: _,
         technology,
         persistent,
         autostart,
@@ -36,7 +36,7 @@ pub(super) fn virtual_machine(common: Common, vm: &VirtualMachine, full: bool) -
         instances: instances.iter().map(instance).collect(),
         run_state: run_state(*state),
         run_state_reason: run_state_reason(*reason),
-        control_state: control_state(*control),
+        control_state: control_state(vm.control()),
         technology: technology.clone(),
         persistent: *persistent,
         autostart: *autostart,
@@ -64,6 +64,8 @@ fn figures(figures: &VmVolatile, full: bool) -> v1::VirtualMachineFigures {
         observed,
         start_time,
         incarnation,
+        // Served with the machine itself.
+        control_state: _,
         cpu_time_ns,
         memory_actual_bytes,
         memory_rss_bytes,
@@ -248,17 +250,20 @@ pub(super) fn snapshot(common: Common, snapshot: &Snapshot) -> v1::Snapshot {
 }
 
 same_variants! {
-    fn run_state(RunState) -> v1::RunState {
+    /// In words of the interface.
+    pub fn run_state(RunState) -> v1::RunState {
         Unknown, Running, Blocked, Paused, ShuttingDown, Off, Crashed, Suspended,
     }
 }
 same_variants! {
-    fn run_state_reason(RunStateReason) -> v1::RunStateReason {
+    /// In words of the interface.
+    pub fn run_state_reason(RunStateReason) -> v1::RunStateReason {
         Unknown, Booted, Migrated, Restored, FromSnapshot, Unpaused, MigrationCanceled, SaveCanceled, Wakeup, Crashed,
         PostCopy, PostCopyFailed, User, Migration, Save, Dump, IoError, Watchdog, ShuttingDown, Snapshot, StartingUp,
         ApiError, Shutdown, Destroyed, Saved, Failed, Daemon, Panicked,
     }
 }
 same_variants! {
-    fn control_state(ControlState) -> v1::ControlState { Unknown, Responding, Job, NotResponding, Failed }
+    /// In words of the interface.
+    pub fn control_state(ControlState) -> v1::ControlState { Unknown, Responding, Job, NotResponding, Failed }
 }

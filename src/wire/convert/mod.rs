@@ -13,9 +13,15 @@ mod request;
 mod storage;
 
 pub use change::{attribute_change, change_source, json_value};
-pub use common::{capacity, object_class, profile_word, timestamp};
+pub use common::{
+    administrative_state, availability_status, capacity, connection_state, expectation, object_class,
+    operational_state, procedural_status, profile_word, timestamp, usage_state,
+};
+pub use host::host_origin;
+pub use machine::{control_state, run_state, run_state_reason};
 pub use object::{Detail, Served, managed_object, resource, to_change_resource};
 pub use request::{actor, class_from, expectation_from, profile_from, relation, relation_from};
+pub use storage::pool_state;
 
 #[cfg(test)]
 mod tests;

@@ -155,5 +155,6 @@ fn subnet(subnet: &Subnet) -> v1::Subnet {
 }
 
 same_variants! {
-    fn pool_state(PoolState) -> v1::PoolState { Inactive, Building, Running, Degraded, Inaccessible }
+    /// In words of the interface.
+    pub fn pool_state(PoolState) -> v1::PoolState { Inactive, Building, Running, Degraded, Inaccessible }
 }

@@ -108,7 +108,11 @@ impl Walk<'_> {
             let secret = secrets::is_secret_attribute(attribute.name());
             let value = if secret { secrets::WITHHELD } else { shown(attribute.value()) };
             let separator = if path.is_empty() { "" } else { "/" };
-            self.keep(format!("{path}{separator}@{}", attribute.name()), value, plumbing);
+            let name = match attribute.namespace() {
+                Some(uri) => prefixed(node, uri, attribute.name()),
+                None => attribute.name().to_owned(),
+            };
+            self.keep(format!("{path}{separator}@{name}"), value, plumbing);
         }
         if self.claims.contains(id, 0) || path.is_empty() {
             return;
@@ -132,12 +136,13 @@ impl Walk<'_> {
         let mut kept = BTreeMap::new();
         for (path, value) in self.plain.entries.into_iter().chain(self.plumbing.entries) {
             let size = path.len() + value.len();
-            if kept.len() < MAX_ENTRIES && bytes + size <= MAX_TOTAL {
-                bytes += size;
-                kept.insert(path, value);
-            } else {
+            // Two values can share a path only if a document redefines a well-known prefix.
+            if kept.len() >= MAX_ENTRIES || bytes + size > MAX_TOTAL || kept.contains_key(&path) {
                 left_out += 1;
+                continue;
             }
+            bytes += size;
+            kept.insert(path, value);
         }
         if left_out > 0 {
             kept.insert(LEFT_OUT.to_owned(), format!("{left_out} further values"));
@@ -169,14 +174,17 @@ fn step(node: Node<'_, '_>) -> String {
     let tag = node.tag_name();
     let parent = node.parent_element().and_then(|parent| parent.tag_name().namespace());
     match tag.namespace() {
-        Some(uri) if Some(uri) != parent => {
-            let known = PREFIXES.iter().find(|(known, _)| *known == uri).map(|(_, prefix)| *prefix);
-            match known.or_else(|| node.lookup_prefix(uri)) {
-                Some(prefix) => format!("{prefix}:{}", tag.name()),
-                None => tag.name().to_owned(),
-            }
-        }
+        Some(uri) if Some(uri) != parent => prefixed(node, uri, tag.name()),
         _ => tag.name().to_owned(),
+    }
+}
+
+/// A name with the prefix of its namespace; without one if it is the default namespace.
+fn prefixed(node: Node<'_, '_>, uri: &str, name: &str) -> String {
+    let known = PREFIXES.iter().find(|(known, _)| *known == uri).map(|(_, prefix)| *prefix);
+    match known.or_else(|| node.lookup_prefix(uri)) {
+        Some(prefix) => format!("{prefix}:{name}"),
+        None => name.to_owned(),
     }
 }
 

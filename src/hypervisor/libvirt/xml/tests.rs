@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// Text of a fixture, e.g. `domains/minimal.xml`.
 fn fixture(name: &str) -> String {
     let path = fixtures().join(name);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    std::fs::read_to_string(path).expect("the fixture exists")
 }
 
 fn fixtures() -> PathBuf {

@@ -47,7 +47,7 @@ fn some_faults() -> Script {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_world_depends_on_time_and_not_on_how_it_was_reached(
@@ -344,6 +344,35 @@ fn after_a_leap_everybody_is_told_to_look_again() {
     let events = world.advance(at(86_400));
     assert_eq!(events.iter().filter(|event| event.subject == EventSubject::Gap).count(), 3);
     assert_eq!(events.len(), 3);
+}
+
+#[test]
+fn a_clock_that_was_set_back_takes_the_world_with_it() {
+    let plan = plan(3, 24, 7, Churn::Lifecycle);
+    let mut world = World::new(plan.clone(), at(0));
+    world.advance(at(5_000));
+    assert_eq!(world.advance(at(4_990)), [], "a little is waited for");
+    let events = world.advance(at(100));
+    assert!(events.iter().all(|event| event.subject == EventSubject::Gap));
+    assert_eq!(everything(&world), everything(&World::new(plan, at(100))));
+    assert!(!world.advance(at(160)).is_empty(), "and it goes on from there");
+}
+
+#[test]
+fn clocks_may_say_anything() {
+    for script in [Script::Drip, Script::Storm, some_faults()] {
+        for speed_milli in [10, 1_000, 1_000_000] {
+            let plan = Plan { script: script.clone(), speed_milli, ..plan(3, 24, 7, Churn::Lifecycle) };
+            let mut world = World::new(plan, Timestamp(0));
+            for time in [-5, 0, 1, DAY, 0, DAY * 20, i64::MAX, i64::MIN, 7] {
+                world.advance(Timestamp(time));
+                let machines: usize = (0..3).map(|host| world.machines(host).len()).sum();
+                assert!(machines >= 22, "two at most have been stopped for good: {machines}");
+                assert!(!everything(&world).is_empty());
+            }
+            World::new(Plan { speed_milli, ..self::plan(3, 24, 7, Churn::State) }, Timestamp(i64::MIN));
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,117 @@
+//! What all requests have in common: who calls, names, views, request ids.
+
+use super::auth::{Caller, Policy};
+use super::failure::Failure;
+use super::limits;
+use super::reason::Reason;
+use crate::engine::CommandContext;
+use crate::model::{Name, ObjectClass};
+use crate::wire::convert::Detail;
+use crate::wire::v1;
+use tonic::Request;
+
+/// The call a request came with.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Who calls.
+    pub caller: Caller,
+    /// Full name of the method.
+    pub method: String,
+}
+
+/// The call and the message of a request.
+///
+/// # Errors
+/// `CREDENTIAL_MISSING` if it did not pass the gate, which would be a bug.
+pub fn called<T>(request: Request<T>) -> Result<(Call, T), Failure> {
+    let extensions = request.extensions();
+    let caller = extensions.get::<Caller>().cloned();
+    let caller = caller.ok_or_else(|| Failure::new(Reason::CredentialMissing, "nobody knows who calls"))?;
+    let method = extensions.get::<Policy>().map(|policy| policy.method.clone()).unwrap_or_default();
+    Ok((Call { caller, method }, request.into_inner()))
+}
+
+/// The context of a change.
+///
+/// # Errors
+/// `INVALID_FIELD` for a request id that is no UUID, and those of [`Caller::actor`].
+pub fn context(
+    call: &Call,
+    actor: Option<&v1::Actor>,
+    request_id: &str,
+    etag: &str,
+    validate_only: bool,
+) -> Result<CommandContext, Failure> {
+    if !request_id.is_empty() && uuid::Uuid::try_parse(request_id).is_err() {
+        return Err(Failure::field("request_id", "must be a UUID"));
+    }
+    if etag.len() > limits::IDENTIFIER {
+        return Err(Failure::field("etag", "is too long"));
+    }
+    Ok(CommandContext {
+        actor: call.caller.actor(actor)?,
+        method: call.method.clone(),
+        request_id: request_id.to_owned(),
+        validate_only,
+        etag: etag.to_owned(),
+    })
+}
+
+/// How much of an object is wanted.
+///
+/// # Errors
+/// `INVALID_FIELD` for a number that is no view.
+pub fn detail(view: i32, default: Detail) -> Result<Detail, Failure> {
+    match v1::View::try_from(view) {
+        Ok(v1::View::Unspecified) => Ok(default),
+        Ok(v1::View::Basic) => Ok(Detail::Basic),
+        Ok(v1::View::Full) => Ok(Detail::Full),
+        Err(_) => Err(Failure::field("view", "no such view")),
+    }
+}
+
+/// A name of the given class.
+///
+/// # Errors
+/// `INVALID_FIELD` if it has not the form of one.
+pub fn name_of_class(field: &str, text: &str, class: ObjectClass) -> Result<Name, Failure> {
+    let name = any_name(field, text)?;
+    if name.class() != Some(class) {
+        return Err(Failure::field(field, format!("must have the form {}", form(class))));
+    }
+    Ok(name)
+}
+
+/// A name of any class.
+///
+/// # Errors
+/// `INVALID_FIELD` if it has not the form of one.
+pub fn any_name(field: &str, text: &str) -> Result<Name, Failure> {
+    if text.is_empty() {
+        return Err(Failure::field(field, "is required"));
+    }
+    if text.len() > limits::IDENTIFIER {
+        return Err(Failure::field(field, format!("has more than {} bytes", limits::IDENTIFIER)));
+    }
+    let name = Name::new(text);
+    match name.class() {
+        Some(_) if text.split('/').all(|segment| !segment.is_empty()) => Ok(name),
+        _ => Err(Failure::field(field, "is no name of an object, as hosts/kvm-07 would be")),
+    }
+}
+
+fn form(class: ObjectClass) -> &'static str {
+    match class {
+        ObjectClass::Vrm => "vrm",
+        ObjectClass::Cluster => "cluster",
+        ObjectClass::Host => "hosts/HOST",
+        ObjectClass::Hypervisor => "hosts/HOST/hypervisors/TYPE",
+        ObjectClass::VirtualMachine => "virtualMachines/UUID",
+        ObjectClass::StoragePool => "hosts/HOST/storagePools/POOL",
+        ObjectClass::Volume => "hosts/HOST/storagePools/POOL/volumes/VOLUME",
+        ObjectClass::StorageBacking => "storageBackings/BACKING",
+        ObjectClass::Network => "hosts/HOST/networks/NETWORK",
+        ObjectClass::Snapshot => "virtualMachines/UUID/snapshots/SNAPSHOT",
+        ObjectClass::Image => "images/IMAGE",
+    }
+}

@@ -1,0 +1,106 @@
+//! The files as they are written. Every key is optional; nothing is checked here but the form.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// `vrm.toml` and the files of `vrm.d`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Fragment {
+    pub(super) vrm: VrmTable,
+    pub(super) listen: ListenTable,
+    pub(super) metrics: MetricsTable,
+    pub(super) poll: PollTable,
+    pub(super) overcommit: OvercommitTable,
+    pub(super) limits: LimitsTable,
+    pub(super) store: StoreTable,
+    pub(super) log: LogTable,
+    pub(super) credential: BTreeMap<String, CredentialTable>,
+    /// Hosts may also stand in the main file.
+    pub(super) host: Vec<HostTable>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct VrmTable {
+    pub(super) id: Option<String>,
+    pub(super) cluster_id: Option<String>,
+    pub(super) dn_prefix: Option<String>,
+    pub(super) profile: Option<String>,
+    pub(super) outside_changes: Option<String>,
+    pub(super) removal_guard: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ListenTable {
+    pub(super) unix: Option<PathBuf>,
+    pub(super) tcp: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct MetricsTable {
+    pub(super) listen: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PollTable {
+    pub(super) probe: Option<String>,
+    pub(super) statistics: Option<String>,
+    pub(super) state: Option<String>,
+    pub(super) definitions: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct OvercommitTable {
+    pub(super) cpu: Option<f64>,
+    pub(super) memory: Option<f64>,
+    pub(super) storage: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct LimitsTable {
+    pub(super) watches_per_principal: Option<u32>,
+    pub(super) watches: Option<u32>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct StoreTable {
+    pub(super) directory: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct LogTable {
+    pub(super) level: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct CredentialTable {
+    pub(super) certificate: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
+    pub(super) ca: Option<PathBuf>,
+    pub(super) ssh_key: Option<PathBuf>,
+    pub(super) known_hosts: Option<PathBuf>,
+    pub(super) sasl: Option<PathBuf>,
+}
+
+/// One host: a file of `hosts.d`, or a `[[host]]` table.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct HostTable {
+    pub(super) id: Option<String>,
+    pub(super) uri: Option<String>,
+    pub(super) uris: Vec<String>,
+    pub(super) credential: Option<String>,
+    pub(super) profile: Option<String>,
+    pub(super) allow_insecure: bool,
+    pub(super) labels: BTreeMap<String, String>,
+}
