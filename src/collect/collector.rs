@@ -10,7 +10,6 @@ use super::link::Backoff;
 use super::local::LocalDetails;
 use super::readings::{Clock, Reader};
 use super::schedule::{Periods, Reading, Schedule};
-use super::supervisor::ContactLatch;
 use crate::engine::{Cause, EngineHandle, LinkState, Report};
 use crate::host::LocalHost;
 use crate::hypervisor::port::{Endpoint, EventSubject, HypervisorError, HypervisorEvent, Link};
@@ -73,7 +72,6 @@ pub(super) struct Collector {
     pub(super) clock: Clock,
     pub(super) cadence: Cadence,
     pub(super) local: Arc<LocalHost>,
-    pub(super) latch: ContactLatch,
 }
 
 /// What ended a connection.
@@ -113,7 +111,6 @@ impl Collector {
                 Err(error) => Loss::from_error(&error),
             };
             self.report_link(generation, loss.state.clone(), None).await;
-            self.latch.made();
             let wait = backoff.next(loss.refused);
             tracing::info!(endpoint = %hypervisor.key(), ?wait, state = ?loss.state, "not connected");
             tokio::time::sleep(wait).await;
@@ -334,7 +331,6 @@ impl Following<'_> {
             Task::Synchronize => {
                 self.synchronized = true;
                 self.report_bulk_link(LinkState::Connected).await;
-                self.collector.latch.made();
             }
             Task::Periodic(Reading::Probe) => self.probe_failures = 0,
             Task::Periodic(_) => {

@@ -12,7 +12,7 @@ mod schedule;
 mod supervisor;
 
 pub use collector::Cadence;
-pub use supervisor::{CollectorSettings, Settled, start};
+pub use supervisor::{CollectorSettings, start};
 
 #[cfg(test)]
 mod tests;

@@ -4,16 +4,16 @@ use super::instance::{self, LockError};
 use super::opener::SchemeOpener;
 use super::{hosts, service};
 use crate::changes::{ChangeLog, Restored};
-use crate::collect::{self, Cadence, CollectorSettings, Settled};
+use crate::collect::{self, Cadence, CollectorSettings};
 use crate::engine::{self, EngineEnd, EngineHandle, EngineParts, EngineVitals};
 use crate::host::{LocalHost, Root};
 use crate::hypervisor::sim::{SimHandle, SimOpener, SimSetup};
 use crate::inventory::InventorySettings;
 use crate::model::capacity::Overcommit;
 use crate::model::history::TransitionHistory;
-use crate::model::host::Vrm;
+use crate::model::host::{ConnectionState, Vrm};
 use crate::model::registration::HostRegistration;
-use crate::model::{ObjectClass, OutsideChanges, Timestamp};
+use crate::model::{Body, Object, ObjectClass, OutsideChanges, Timestamp};
 use crate::settings::{self, Inputs, Settings};
 use crate::store::{self, Journal, Loaded, StoreHandle};
 use crate::telemetry::{self, LogCounters};
@@ -27,6 +27,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Everything must be over ten seconds after SIGTERM.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Everybody's first word is waited for at most 15 s (operations.md F22).
+const FIRST_WORD: Duration = Duration::from_secs(15);
 
 /// What the command line asks for.
 #[derive(Clone, Debug, Default)]
@@ -184,7 +187,6 @@ struct Running {
     store: StoreHandle,
     changes: Arc<ChangeLog>,
     northbound: super::northbound::Server,
-    settled: Settled,
 }
 
 impl Running {
@@ -240,8 +242,7 @@ impl Running {
             local: Arc::new(LocalHost::new(Root::machine())),
             clock: Arc::new(now),
         };
-        let (settled, collectors) =
-            collect::start(collector_settings, engine.clone(), assigned, stop_collectors.clone());
+        let collectors = collect::start(collector_settings, engine.clone(), assigned, stop_collectors.clone());
         let warnings = engine
             .configure_hosts(registrations, options.allow_removals)
             .await
@@ -252,27 +253,19 @@ impl Running {
         northbound.ready();
         service::ready(&format!("{} hosts", changes.count(ObjectClass::Host)));
         tracing::info!(epoch = changes.epoch(), head = changes.head(), "ready");
-        Ok(Self {
-            engine,
-            vitals,
-            engine_task,
-            collectors,
-            stop_collectors,
-            stop_engine,
-            store,
-            changes,
-            northbound,
-            settled,
-        })
+        Ok(Self { engine, vitals, engine_task, collectors, stop_collectors, stop_engine, store, changes, northbound })
     }
 
     /// Waits for the end; answers why.
     async fn wait(&mut self, signals: &mut Signals, options: &Options) -> Option<Failure> {
         let mut watchdog = Watchdog::new();
+        let mut status = String::new();
         let mut second = tokio::time::interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let mut settled = self.settled.clone();
-        let mut all_read = false;
+        let mut head = self.changes.watch_head();
+        let first_word = tokio::time::sleep(FIRST_WORD);
+        tokio::pin!(first_word);
+        let mut settled = false;
         loop {
             // Cancel-safety: signals, watch, interval and a borrowed join handle lose nothing.
             tokio::select! {
@@ -280,14 +273,37 @@ impl Running {
                 _ = signals.interrupt.recv() => return None,
                 _ = signals.hangup.recv() => self.reload(options).await,
                 end = &mut self.engine_task => return Some(ended(end)),
-                _ = settled.wait_for(|settled| *settled), if !all_read => {
-                    all_read = true;
-                    self.northbound.inventory_ready();
-                    tracing::info!(machines = self.changes.count(ObjectClass::VirtualMachine), "every host was read or judged lost");
+                _ = head.changed(), if !settled => settled = self.judge_settled(false),
+                () = &mut first_word, if !settled => settled = self.judge_settled(true),
+                _ = second.tick() => {
+                    watchdog.look(&self.vitals);
+                    self.tell_status(&mut status);
                 }
-                _ = second.tick() => watchdog.look(&self.vitals),
             }
         }
+    }
+
+    /// Keeps the line that `systemctl status` shows.
+    fn tell_status(&self, last: &mut String) {
+        let hosts = self.changes.all(ObjectClass::Host);
+        let up = hosts.iter().filter(|host| !host.state.unknown).count();
+        let machines = self.changes.count(ObjectClass::VirtualMachine);
+        let status = format!("{up} of {} hosts up, {machines} virtual machines", hosts.len());
+        if *last != status {
+            service::status(&status);
+            *last = status;
+        }
+    }
+
+    /// Tells that the inventory is complete once every host was read or judged lost, or `anyway`.
+    fn judge_settled(&self, anyway: bool) -> bool {
+        let settled = anyway || self.changes.all(ObjectClass::Host).iter().all(|host| has_spoken(host));
+        if settled {
+            self.northbound.inventory_ready();
+            let machines = self.changes.count(ObjectClass::VirtualMachine);
+            tracing::info!(machines, "every host was read or judged lost");
+        }
+        settled
     }
 
     /// Reads the settings again. Only hosts are taken over while running; anything invalid keeps
@@ -326,6 +342,16 @@ impl Running {
             tracing::warn!("stopped before everything was finished");
         }
         failure.map_or(Ok(()), Err)
+    }
+}
+
+/// True once a host was read completely since the start, or found lost.
+fn has_spoken(object: &Object) -> bool {
+    match &object.body {
+        Body::Host(host) => {
+            host.synchronized || matches!(host.connection_state, ConnectionState::Lost | ConnectionState::Refused)
+        }
+        _ => true,
     }
 }
 

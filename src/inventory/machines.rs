@@ -273,7 +273,7 @@ impl Machine {
             instances: self.instances.iter().map(|(key, instance)| served_instance(key, instance)).collect(),
             run_state: primary.state.run_state,
             run_state_reason: primary.state.reason,
-            control_state: primary.control,
+            control_state: if primary.control.is_trouble() { primary.control } else { ControlState::Unknown },
             technology: key.technology.clone(),
             persistent: primary.persistent,
             autostart: primary.autostart,
@@ -302,6 +302,7 @@ fn moving(instance: &Instance) -> VmVolatile {
         observed: instance.read,
         start_time: instance.started,
         incarnation: instance.state.incarnation,
+        control_state: instance.control,
         ..VmVolatile::default()
     };
     if let Some(statistics) = &instance.statistics {

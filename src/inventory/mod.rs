@@ -4,6 +4,10 @@
 //! numbered, in the order in which they enter the log. *Unknown is not off*: without evidence an
 //! object keeps its last known state and says so.
 
+mod apply_hosts;
+mod apply_machines;
+mod apply_networks;
+mod apply_storage;
 mod diff;
 mod facts;
 mod hosts;

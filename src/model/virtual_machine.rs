@@ -127,6 +127,13 @@ pub enum ControlState {
     Failed,
 }
 
+impl ControlState {
+    /// True if the verdict is a trouble.
+    pub fn is_trouble(self) -> bool {
+        matches!(self, Self::NotResponding | Self::Failed)
+    }
+}
+
 /// A virtual machine or container. Its name is its UUID: migration and rename keep it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct VirtualMachine {
@@ -145,7 +152,8 @@ pub struct VirtualMachine {
     pub run_state: RunState,
     /// Why.
     pub run_state_reason: RunStateReason,
-    /// Whether its hypervisor process answers.
+    /// Set while its hypervisor process does not answer or its monitor is broken; otherwise unknown,
+    /// so that the ordinary verdicts (`volatile.control_state`) make no change of their own.
     pub control_state: ControlState,
     /// Driver name: `qemu`, `lxc`, `test`, `sim`.
     pub technology: String,
@@ -172,6 +180,13 @@ pub struct VirtualMachine {
     pub volatile: Volatile<VmVolatile>,
 }
 
+impl VirtualMachine {
+    /// The last verdict on its hypervisor process.
+    pub fn control(&self) -> ControlState {
+        if self.control_state.is_trouble() { self.control_state } else { self.volatile.control_state }
+    }
+}
+
 /// One place that knows a UUID.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VmInstance {
@@ -196,6 +211,9 @@ pub struct VmVolatile {
     pub start_time: Option<Timestamp>,
     /// Which start of the machine this is: the hypervisor's id of the running instance.
     pub incarnation: Option<u64>,
+    /// Last verdict on its hypervisor process, the ordinary ones too.
+    #[serde(default)]
+    pub control_state: ControlState,
     /// CPU time used since start, in nanoseconds.
     pub cpu_time_ns: Option<u64>,
     /// Memory the balloon leaves to the guest, in bytes.

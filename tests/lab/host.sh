@@ -6,20 +6,19 @@
 #   init, ready                     "PID START_TIME" of its first process, a tini; pid of the host-init beneath
 #   control                         the fifo its host-init reads
 #   etc lib run log cache           its /etc/libvirt, /var/lib/libvirt, /run/libvirt, /var/log/libvirt, /var/cache/libvirt
-#   hosts                           its /etc/hosts
+#   hosts, address, link            its /etc/hosts; in a cluster its address and its veth end ("NAME INDEX")
 
 # sun_path holds 107 characters; the longest name under a host is run/libvirt-admin-sock.
 readonly SOCKET_PATH_MAX=107
 
-# START_TIME of a process (field 22 of stat; counted after the command name, which may hold blanks): with the pid it
-# names one process for ever, so a reused pid is never killed.
+# START_TIME of a process: with the pid it names one process for ever, so a reused pid is never killed. Fails for one
+# that has ended, reaped or not.
 process_start() {
-    local stat
+    local stat fields
     stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
-    stat=${stat##*) }
-    # shellcheck disable=SC2086
-    set -- $stat
-    echo "${20}"
+    # Field 2, the command name, may hold blanks: counted from behind it, 0 is the state and 19 the start time.
+    read -ra fields <<< "${stat##*) }"
+    [ "${fields[0]}" != Z ] && echo "${fields[19]}"
 }
 
 # Prints the pid of the host's first process; fails when the host is not up.
@@ -141,9 +140,27 @@ link_host() {
     local host_dir=$1 link=$2 bridge=$3 address=$4 pid
     pid=$(host_init_pid "$host_dir")
     ip link add "$link" type veth peer name eth0 netns "$pid"
+    record_interface "$host_dir/link" "$link"
     ip link set "$link" master "$bridge" up
     in_host "$host_dir" ip address add "$address/24" dev eth0
     in_host "$host_dir" ip link set eth0 up
+}
+
+# record_interface FILE NAME: the index tells it from a later one of that name.
+record_interface() {
+    echo "$2 $(cat "/sys/class/net/$2/ifindex")" > "$1"
+}
+
+# Prints the name of the interface in FILE; fails when it is gone or there is none.
+recorded_interface() {
+    local name index
+    read -r name index 2>/dev/null < "$1" || return 1
+    [ "$(cat "/sys/class/net/$name/ifindex" 2>/dev/null)" = "$index" ] && echo "$name"
+}
+
+delete_recorded_interface() {
+    local name
+    ! name=$(recorded_interface "$1") || ip link delete "$name"
 }
 
 # --- libvirtd and guests ----------------------------------------------------------------------------------------
@@ -152,7 +169,7 @@ link_host() {
 libvirtd_pid() {
     local pid
     pid=$(cat "$1/run/libvirtd.pid" 2>/dev/null) || return 1
-    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = libvirtd ] && echo "$pid"
+    process_start "$pid" > /dev/null && [ "$(cat "/proc/$pid/comm")" = libvirtd ] && echo "$pid"
 }
 
 start_libvirtd() {
@@ -190,6 +207,8 @@ stop_host() {
     thaw_containers "$host_dir"
     wait_for "the processes of $(basename "$host_dir") to end" 20 kill_guests_and_daemons "$host_dir"
     kill_all "$(host_processes "$host_dir")"
+    # It would go with the host's network namespace, but only some time later.
+    delete_recorded_interface "$host_dir/link"
     wait_for "the cgroups of $(basename "$host_dir") to be free" 20 remove_cgroups "$host_dir"
 }
 

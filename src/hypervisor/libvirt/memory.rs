@@ -6,31 +6,28 @@ use super::quarantine::Quarantine;
 use crate::hypervisor::port::HypervisorError;
 use crate::model::time::Timestamp;
 use crate::model::virtual_machine::VmDefinition;
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 use uuid::Uuid;
 
 /// What is remembered of one machine. Never a libvirt handle: those keep dead connections open.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
-    /// Interface on the host to MAC address.
-    pub nics: HashMap<String, String>,
-    /// Disk targets.
-    pub disks: Vec<String>,
+    /// Its definition when last read, if it could be.
+    pub definition: Option<Arc<VmDefinition>>,
+    /// Labels of that definition.
+    pub labels: BTreeMap<String, String>,
     /// Statistics parameters of its last record.
     pub parameters: Option<usize>,
 }
 
 impl Known {
-    /// What a definition says about names of devices.
-    pub fn from_definition(definition: &VmDefinition) -> Self {
-        let nics = definition.nics.iter().filter(|nic| !nic.host_interface.is_empty() && !nic.mac.is_empty());
-        Self {
-            nics: nics.map(|nic| (nic.host_interface.clone(), nic.mac.clone())).collect(),
-            disks: definition.disks.iter().map(|disk| disk.target.clone()).collect(),
-            parameters: None,
-        }
+    /// MAC address of the NIC that appears on the host as `interface`.
+    pub fn mac(&self, interface: &str) -> Option<&str> {
+        let nics = &self.definition.as_ref()?.nics;
+        let nic = nics.iter().find(|nic| nic.host_interface == interface && !nic.mac.is_empty())?;
+        Some(&nic.mac)
     }
 }
 

@@ -192,7 +192,7 @@ static VIRTUAL_MACHINE: &[Field<Object>] = &[
         words!(RunStateReason, convert::run_state_reason(vm.run_state_reason))
     }),
     field!(VirtualMachine, "control_state", word!(ControlState, "CONTROL_STATE_"), |vm| {
-        words!(ControlState, convert::control_state(vm.control_state))
+        words!(ControlState, convert::control_state(vm.control()))
     }),
     field!(VirtualMachine, "technology", Kind::Text, |vm| Value::text(&vm.technology)),
     field!(VirtualMachine, "persistent", Kind::Flag, |vm| Value::Flag(vm.persistent)),

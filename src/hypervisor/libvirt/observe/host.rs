@@ -61,7 +61,7 @@ pub fn hypervisor(connect: &Connect) -> Result<HypervisorFacts, HypervisorError>
 /// Moving figures of the host; what the driver lacks is absent.
 pub fn statistics(connect: &Connect) -> HostStatistics {
     let memory = node::memory_statistics(connect).unwrap_or_default();
-    let free = memory.get("free").copied().map(kibibytes).or_else(|| connect.free_memory().ok());
+    let free = memory.get("free").copied().map(kibibytes).or_else(|| node::free_memory(connect).ok());
     HostStatistics {
         memory_free_bytes: free,
         cpu_time_ns: node::cpu_statistics(connect).unwrap_or_default(),
