@@ -1,6 +1,6 @@
 //! The northbound interface as clients meet it: real client, real server, real sockets.
 #![cfg(feature = "daemon")]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop where it is")]
 
 mod changes;
 mod denial;
