@@ -44,13 +44,16 @@ pub struct SubscriptionOptions {
     pub once: bool,
 }
 
+/// A condition on an object's state after a change.
+pub type Condition = Arc<dyn Fn(&Object) -> bool + Send + Sync>;
+
 /// Which objects a subscriber wants.
 #[derive(Clone)]
 pub struct Selector {
     /// Wanted classes; empty for all.
     pub classes: Vec<ObjectClass>,
     /// Further condition on the state after the change; absent: none.
-    pub matches: Option<Arc<dyn Fn(&Object) -> bool + Send + Sync>>,
+    pub matches: Option<Condition>,
 }
 
 impl std::fmt::Debug for Selector {

@@ -79,6 +79,8 @@ struct Snapshot(MetricsSources);
 
 type Encoded = Result<(), std::fmt::Error>;
 
+type Labels = Vec<(&'static str, String)>;
+
 fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> Encoded {
     let metric = ConstCounter::new(value);
     metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
@@ -94,7 +96,7 @@ fn family<M: EncodeMetric>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
-    rows: impl IntoIterator<Item = (Vec<(&'static str, String)>, M)>,
+    rows: impl IntoIterator<Item = (Labels, M)>,
 ) -> Encoded {
     let mut rows = rows.into_iter().peekable();
     let Some((_, first)) = rows.peek() else { return Ok(()) };
@@ -154,7 +156,7 @@ impl Snapshot {
             hosts.iter().map(|host| (vec![("host", host.name.id())], ConstGauge::new(i64::from(!host.state.unknown))));
         family(encoder, "host_up", "1 while the host answers.", up)?;
         let hypervisors = log.all(ObjectClass::Hypervisor);
-        let figures: Vec<(Vec<(&'static str, String)>, u64, u64)> = hypervisors
+        let figures: Vec<(Labels, u64, u64)> = hypervisors
             .iter()
             .filter_map(|object| match &object.body {
                 Body::Hypervisor(hypervisor) => {
