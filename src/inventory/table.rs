@@ -107,7 +107,7 @@ impl Table {
             self.create(evidence, name, state, annotations, body);
             return;
         };
-        state.since = if state == existing.state { existing.state.since } else { Volatile(evidence.now) };
+        state.since = if same_states(&state, &existing.state) { existing.state.since } else { Volatile(evidence.now) };
         let unchanged = state == existing.state && annotations == existing.annotations && body == existing.body;
         let mut object = Object { state, annotations, body, ..Object::clone(&existing) };
         if unchanged {
@@ -200,6 +200,11 @@ impl Table {
             }
         }
     }
+}
+
+/// True if nothing but the reason differs: another word for the same state starts no new one.
+fn same_states(one: &ResourceState, other: &ResourceState) -> bool {
+    ResourceState { reason: other.reason.clone(), ..one.clone() } == *other
 }
 
 /// A uid that needs no source of chance: equal inputs never occur twice in one log.
