@@ -2,7 +2,7 @@
 
 use super::world::*;
 use std::fmt::Write as _;
-use vrm::hypervisor::port::{EventSubject, HypervisorError};
+use vrm::hypervisor::port::EventSubject;
 use vrm::model::capability::{Availability, Capability};
 use vrm::model::observation::{Fact, GoneCause, ListedKind, Scope};
 use vrm::model::registration::Profile;
@@ -123,7 +123,7 @@ async fn reconnecting_counts_generations_and_subscribes_again() {
     hypervisor.disconnect();
     assert!(second.events.recv().await.is_none());
     let error = hypervisor.observe(Scope::MachineStates, PATIENCE).await.expect_err("no connection");
-    assert!(matches!(error, HypervisorError::Unreachable(_)), "{error}");
+    assert!(error.is_link_loss(), "{error}");
 }
 
 /// A world of its own in a file: this many running machines.
