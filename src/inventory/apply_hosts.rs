@@ -2,7 +2,7 @@
 
 use super::facts::{Evidence, LinkStanding};
 use super::hosts::{EndpointSource, HostSource, added, reason_code};
-use super::inventory::Inventory;
+use super::core::Inventory;
 use super::machine_state;
 use super::storage::Storage;
 use crate::model::capacity::Capacity;

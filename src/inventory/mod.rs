@@ -11,7 +11,7 @@ mod apply_storage;
 mod diff;
 mod facts;
 mod hosts;
-mod inventory;
+mod core;
 mod machine_state;
 mod machines;
 mod networks;
@@ -20,7 +20,7 @@ mod storage;
 mod table;
 
 pub use facts::{Evidence, InventorySettings, LinkStanding};
-pub use inventory::Inventory;
+pub use core::Inventory;
 pub use table::Effects;
 
 #[cfg(test)]
