@@ -356,3 +356,6 @@ fn cannot_resume(error: &StartError) -> Failure {
         .with("oldest", error.oldest.sequence.to_string())
         .with("head", error.head.sequence.to_string())
 }
+
+#[cfg(test)]
+mod tests;

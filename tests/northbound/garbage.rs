@@ -4,7 +4,7 @@ use super::raw::reason;
 use super::script::Script;
 use super::server::TestServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
 use tonic::Code;
 use vrm::wire::v1;
 
@@ -107,4 +107,32 @@ async fn whoever_does_not_speak_http2_is_cut_off() {
     assert!(read.is_ok(), "a silent connection is closed");
     assert!(begun.elapsed().as_secs() >= 4);
     lives(&server).await;
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_all_places() {
+    let server = populated().await;
+    let mut held = Vec::new();
+    for _ in 0..32 {
+        let mut stream = TcpStream::connect(server.loopback()).await.unwrap();
+        // The server's SETTINGS show that it has been accepted.
+        stream.read_exact(&mut [0; 9]).await.unwrap();
+        held.push(stream);
+    }
+    let mut further = TcpStream::connect(server.loopback()).await.unwrap();
+    let mut answer = Vec::new();
+    // A reset is as good as an end.
+    let _ = further.read_to_end(&mut answer).await;
+    assert!(answer.is_empty(), "the thirty-third is closed at once");
+    // Local users are not concerned.
+    lives(&server).await;
+    drop(held);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let mut stream = TcpStream::connect(server.loopback()).await.unwrap();
+        if stream.read_exact(&mut [0; 9]).await.is_ok() {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "places come back");
+    }
 }

@@ -9,5 +9,6 @@ mod lists;
 mod raw;
 mod script;
 mod server;
+mod soak;
 mod streams;
 mod watcher;

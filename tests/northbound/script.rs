@@ -34,6 +34,8 @@ pub struct Script {
     pub log: Arc<ChangeLog>,
     history: Arc<History>,
     objects: BTreeMap<Name, Object>,
+    /// What is gone: a name that comes back continues its revision.
+    gone: BTreeMap<Name, Object>,
 }
 
 impl Script {
@@ -43,7 +45,7 @@ impl Script {
         *history.oldest.lock().unwrap() = 10;
         let restored = Restored { epoch: epoch.into(), head: 10, forgotten: 4, ..Restored::default() };
         let log = Arc::new(ChangeLog::new(restored, Arc::clone(&history) as Arc<dyn TransitionHistory>));
-        Self { log, history, objects: BTreeMap::new() }
+        Self { log, history, objects: BTreeMap::new(), gone: BTreeMap::new() }
     }
 
     /// Publishes an object or its new state; `run_state` stands for what changed.
@@ -51,11 +53,12 @@ impl Script {
         let sequence = self.log.head() + 1;
         let now = Timestamp(i64::try_from(sequence).unwrap() * 1_000_000);
         let known = self.objects.get(name);
+        let before = known.or_else(|| self.gone.get(name));
         let object = Object {
             name: name.clone(),
-            uid: known.map_or_else(Uuid::new_v4, |known| known.uid),
-            revision: known.map_or(1, |known| known.revision + 1),
-            created_sequence: known.map_or(sequence, |known| known.created_sequence),
+            uid: before.map_or_else(Uuid::new_v4, |before| before.uid),
+            revision: before.map_or(1, |before| before.revision + 1),
+            created_sequence: before.map_or(sequence, |before| before.created_sequence),
             last_change_sequence: sequence,
             create_time: known.map_or(now, |known| known.create_time),
             change_time: now,
@@ -75,6 +78,7 @@ impl Script {
         let mut object = self.objects.remove(name).unwrap();
         object.revision += 1;
         object.last_change_sequence = sequence;
+        self.gone.insert(name.clone(), object.clone());
         self.publish(ChangeKind::Removed, object);
         sequence
     }

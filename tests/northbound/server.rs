@@ -167,6 +167,10 @@ impl TestServer {
         &self.socket
     }
 
+    pub fn loopback(&self) -> &str {
+        &self.loopback
+    }
+
     /// Stops and waits until everything has ended.
     pub async fn stopped(mut self) {
         self.stop.cancel();
