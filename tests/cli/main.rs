@@ -371,7 +371,7 @@ fn streams() -> World {
 #[test]
 fn a_watch_resumes_and_tells_each_change_once() {
     let server = Server::start(streams());
-    let outcome = run(&server, &["watch", "vms"]);
+    let outcome = run(&server, &["watch", "vms", "--timeout", "30s"]);
     assert_eq!(outcome.code, 1, "closed by an operator: {}", outcome.err);
     let lines: Vec<&str> =
         outcome.out.lines().map(|line| line.split_once("  ").map_or(line, |(_, rest)| rest)).collect();
@@ -383,12 +383,12 @@ fn a_watch_resumes_and_tells_each_change_once() {
 #[test]
 fn a_watch_in_json_is_the_stream_one_message_a_line() {
     let server = Server::start(streams());
-    let outcome = run(&server, &["get", "vms", "-w", "-o", "json"]);
+    let outcome = run(&server, &["get", "vms", "-w", "-o", "json", "--timeout", "30s"]);
     let messages: Vec<serde_json::Value> = outcome.out.lines().map(json).collect();
     assert_eq!(messages.len(), 9, "{}", outcome.out);
     assert_eq!(messages[0]["started"]["snapshotFollows"], true);
     assert_eq!(messages[1]["change"]["virtualMachine"]["displayName"], "web-10");
-    assert_eq!(messages[1]["position"]["sequence"], "44");
+    assert_eq!(messages[1]["position"]["sequence"], "46");
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn numbered(
     messages: Vec<Message>,
 ) -> impl futures_util::Stream<Item = Result<v1::WatchResourcesResponse, ClientError>> {
     stream::iter(messages.into_iter().zip(1..).map(|(message, number)| {
-        let position = v1::StreamPosition { epoch: "e1".to_owned(), sequence: 10 + number };
+        let position = v1::StreamPosition { epoch: "e1".to_owned(), sequence: 12 };
         Ok(v1::WatchResourcesResponse { position: Some(position), message_number: number, message: Some(message) })
     }))
 }
