@@ -3,5 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod checker;
 mod exit_codes;
 mod ready;
+mod soak;
