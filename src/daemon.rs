@@ -8,6 +8,8 @@ mod instance;
 mod lifecycle;
 mod northbound;
 mod opener;
+mod options;
 mod service;
 
-pub use lifecycle::{Exit, Options, check, run};
+pub use lifecycle::{check, run};
+pub use options::{Exit, Options};

@@ -2,6 +2,7 @@
 
 use super::instance::{self, LockError};
 use super::opener::SchemeOpener;
+use super::options::{Exit, Options};
 use super::{hosts, service};
 use crate::changes::{ChangeLog, Restored};
 use crate::collect::{self, Cadence, CollectorSettings};
@@ -14,10 +15,9 @@ use crate::model::history::TransitionHistory;
 use crate::model::host::{ConnectionState, Vrm};
 use crate::model::registration::HostRegistration;
 use crate::model::{Body, Object, ObjectClass, OutsideChanges, Timestamp};
-use crate::settings::{self, Inputs, Settings};
+use crate::settings::{self, Settings};
 use crate::store::{self, Journal, Loaded, StoreHandle};
 use crate::telemetry::{self, LogCounters};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,46 +30,6 @@ const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Everybody's first word is waited for at most 15 s (operations.md F22).
 const FIRST_WORD: Duration = Duration::from_secs(15);
-
-/// What the command line asks for.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Inputs of the settings.
-    pub inputs: Inputs,
-    /// Plaintext TCP on loopback.
-    pub insecure_loopback: bool,
-    /// Throw-away certificates.
-    pub dev_tls: Option<PathBuf>,
-    /// No removal guard.
-    pub allow_removals: bool,
-    /// Move the store away first.
-    pub set_aside_store: bool,
-}
-
-/// How the process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// As asked.
-    Clean,
-    /// It could not start, or failed while running.
-    Failed,
-    /// Another instance holds the state directory.
-    AnotherInstance,
-    /// Settings or store cannot be used.
-    InvalidSettingsOrStore,
-}
-
-impl Exit {
-    /// The exit code (design.md 10).
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Clean => 0,
-            Self::Failed => 1,
-            Self::AnotherInstance => 75,
-            Self::InvalidSettingsOrStore => 78,
-        }
-    }
-}
 
 /// Why the daemon does not start or go on: exit status and a text for people.
 #[derive(Debug)]

@@ -79,7 +79,8 @@ fn present(numbers: &[u128]) -> Fact {
 
 impl Story {
     fn new(hosts: &[&str]) -> Self {
-        let mut story = Self { inventory: Inventory::restore(settings(), 0, Vec::new(), Vec::new(), Timestamp(0)), now: 1 };
+        let mut story =
+            Self { inventory: Inventory::restore(settings(), 0, Vec::new(), Vec::new(), Timestamp(0)), now: 1 };
         for id in hosts {
             story.add(id);
             story.connect(id, 1);

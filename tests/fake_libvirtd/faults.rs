@@ -49,7 +49,7 @@ fn endpoint(uri: &str) -> Arc<dyn Hypervisor> {
         uris: vec![uri.to_owned()],
         credential: String::new(),
         profile: None,
-        allow_insecure: false,
+        allow_insecure: true,
         labels: BTreeMap::new(),
         origin: HostOrigin::File,
     };
@@ -177,6 +177,39 @@ async fn calls_beyond_the_queue_are_refused_as_busy() {
     );
     assert_eq!(busy + late, 50, "{outcomes:?}");
     assert!((17..=18).contains(&busy), "one runs, 32 wait, the others are refused: {busy}");
+}
+
+/// Connects again and again to an address where nobody ever answers.
+async fn costs_only_its_deadline(uri: &str) {
+    let hypervisor = endpoint(uri);
+    for _ in 0..10 {
+        let asked = Instant::now();
+        let error = hypervisor.connect(SHORT).await.expect_err("nobody answers");
+        assert_eq!(error, HypervisorError::TimedOut(SHORT));
+        assert!(asked.elapsed() < Duration::from_secs(1), "took {:?}", asked.elapsed());
+    }
+    wait(|| hypervisor.vitals().stuck_threads == 0, "stuck threads come back").await;
+}
+
+#[tokio::test]
+async fn a_silent_tcp_port_costs_its_deadline() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+    let port = listener.local_addr().expect("bound").port();
+    costs_only_its_deadline(&format!("qemu+tcp://localhost:{port}/system")).await;
+}
+
+#[tokio::test]
+async fn a_host_that_drops_packets_costs_the_deadline() {
+    use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
+    let full = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    bind(&full, &std::net::SocketAddr::from(([127, 0, 0, 1], 0))).expect("binds");
+    listen(&full, 0).expect("listens");
+    let address = std::net::SocketAddr::try_from(getsockname(&full).expect("bound")).expect("an address");
+    // One connection fills the queue; what the kernel cannot queue it does not answer.
+    let _first = std::net::TcpStream::connect(address).expect("connects");
+    let attempt = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300));
+    assert!(attempt.is_err(), "the queue is full");
+    costs_only_its_deadline(&format!("qemu+tcp://127.0.0.1:{}/system", address.port())).await;
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 
 #[macro_use]
 mod cases;
+mod daemon;
 #[expect(dead_code, reason = "tests/libvirt_adapter uses the rest")]
 mod embed;
 #[expect(dead_code, reason = "tests/fake_libvirtd uses the rest")]

@@ -62,6 +62,12 @@ async fn every_scope_is_read() {
     assert!(matches!(&devices.facts[..], [Fact::HostDevices(facts)] if facts.nics.is_some()));
     let host = read(&hypervisor, Scope::Hypervisor).await;
     assert!(matches!(&host.facts[..], [Fact::Host(host), Fact::Hypervisor(_)] if host.memory_total_bytes > 0));
+    let statistics = read(&hypervisor, Scope::Statistics).await;
+    let told = statistics.facts.iter().any(|fact| match fact {
+        Fact::HostStatistics(host) => host.huge_pages.iter().any(|pages| pages.page_size_bytes == 2 << 20),
+        _ => false,
+    });
+    assert!(told, "huge pages are told once the host was read");
     hypervisor.probe(PATIENCE).await.expect("a sign of life");
 }
 

@@ -19,6 +19,8 @@ const ALLOWED: [&str; 7] = [
     // vrm.v1.AdminService.
     "GetServerInfo",
     "ServerInfo",
+    // Required by a trait of tonic.
+    "ConnectInfo",
 ];
 
 /// Production lines a source file may have.

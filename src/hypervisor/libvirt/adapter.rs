@@ -130,8 +130,8 @@ impl LibvirtHypervisor {
     async fn read_hypervisor(&self, deadline: Duration) -> Result<Observation, HypervisorError> {
         let hypervisor = self.connected()?.hypervisor(deadline).await?;
         let mut observation = self
-            .read(Purpose::Control, deadline, |connect, _, _| {
-                let facts = vec![Fact::Host(Box::new(host::host(connect)?))];
+            .read(Purpose::Control, deadline, |connect, memory, _| {
+                let facts = vec![Fact::Host(Box::new(host::host(connect, memory)?))];
                 Ok(Observation { time: now(), facts, errors: Vec::new() })
             })
             .await?;

@@ -2,6 +2,7 @@
 
 use super::errors::{Phase, from_libvirt};
 use super::ffi::failure::Failure;
+use super::huge_pages::Reserved;
 use super::quarantine::Quarantine;
 use crate::hypervisor::port::HypervisorError;
 use crate::model::time::Timestamp;
@@ -38,6 +39,7 @@ pub struct Memory {
     quarantine: Mutex<Quarantine>,
     refreshed: Mutex<HashMap<String, Timestamp>>,
     refresh_tried: Mutex<HashMap<String, Timestamp>>,
+    huge_pages: Mutex<Arc<[Reserved]>>,
 }
 
 impl Memory {
@@ -59,6 +61,16 @@ impl Memory {
     /// When a refresh of each storage pool was last begun by us.
     pub fn refresh_tried(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
         self.refresh_tried.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Huge pages that were reserved when the host was last read.
+    pub fn huge_pages(&self) -> Arc<[Reserved]> {
+        self.huge_pages.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of the reserved huge pages.
+    pub fn note_huge_pages(&self, reserved: Vec<Reserved>) {
+        *self.huge_pages.lock().unwrap_or_else(PoisonError::into_inner) = reserved.into();
     }
 
     /// A new connection: everything is to be read again. Hung processes stay hung.

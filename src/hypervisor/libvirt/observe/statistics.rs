@@ -31,7 +31,7 @@ pub fn all(connect: &Connect, memory: &Memory, bulk: bool) -> Result<Observation
     } else {
         poll.one_by_one()?;
     }
-    poll.facts.push(Fact::HostStatistics(Box::new(host::statistics(connect))));
+    poll.facts.push(Fact::HostStatistics(Box::new(host::statistics(connect, memory))));
     Ok(Observation { time: now(), facts: poll.facts, errors: poll.errors })
 }
 
