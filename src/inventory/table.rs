@@ -109,7 +109,19 @@ impl Table {
         };
         state.since = if same_states(&state, &existing.state) { existing.state.since } else { Volatile(evidence.now) };
         let unchanged = state == existing.state && annotations == existing.annotations && body == existing.body;
-        let mut object = Object { state, annotations, body, ..Object::clone(&existing) };
+        // Field by field: a clone of the whole would copy a body only to drop it.
+        let mut object = Object {
+            name: existing.name.clone(),
+            uid: existing.uid,
+            revision: existing.revision,
+            created_sequence: existing.created_sequence,
+            last_change_sequence: existing.last_change_sequence,
+            create_time: existing.create_time,
+            change_time: existing.change_time,
+            state,
+            annotations,
+            body,
+        };
         if unchanged {
             let object = Arc::new(object);
             self.objects.insert(name.clone(), Arc::clone(&object));
