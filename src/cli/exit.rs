@@ -125,6 +125,9 @@ fn of_refusal(refusal: &Refusal, target: &Target) -> Failure {
             what = format!("{what} ({full})");
         }
     }
+    if refusal.metadata.get("permission").is_some_and(|permission| permission == "actAs") {
+        what.push_str(" (the person is taken from SUDO_USER or LOGNAME)");
+    }
     let word = refusal.reason_word();
     if word.is_empty() {
         what = format!("{}: {what} ({:?})", target.label, refusal.code);
