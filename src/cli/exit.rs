@@ -86,7 +86,7 @@ impl Failure {
     /// A failed call.
     pub fn of_client(error: &ClientError, target: &Target) -> Self {
         match error {
-            ClientError::Endpoint { .. } => {
+            ClientError::Endpoint(_) => {
                 Self::usage(error.to_string()).with_next("vrmctl -e unix:/run/vrm/vrmd.sock info")
             }
             ClientError::Contexts(_) => Self::usage(error.to_string()).with_next("vrmctl context list"),

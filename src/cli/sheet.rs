@@ -6,7 +6,6 @@ use super::format::{Cell, Clock, Tone, labels, word};
 use super::states;
 use crate::client::{Object, ObjectExt, time};
 use crate::wire::v1;
-use crate::wire::v1::ObjectClass;
 
 /// The row of an object of any class under [`MIXED`].
 pub fn mixed_row(object: &Object, clock: &Clock) -> Vec<Cell> {

@@ -2,8 +2,8 @@
 
 use super::backoff::Backoff;
 use super::connection::Client;
-use super::endpoint::Target;
 use super::error::ClientError;
+use super::locate::Target;
 use super::replica::{Applied, Replica};
 use crate::wire::v1;
 use crate::wire::v1::stream_closing::Reason;
