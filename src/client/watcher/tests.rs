@@ -179,3 +179,12 @@ async fn closing_says_when_to_come_back() {
     assert_eq!(pauses.iter().map(|(_, pause)| *pause).collect::<Vec<_>>(), [3, 0]);
     assert!(matches!(error, ClientError::SessionClosed));
 }
+
+#[tokio::test]
+async fn a_patient_watch_waits_for_a_daemon_that_never_answered() {
+    let attempts = vec![Attempt::Fails(unreachable()), Attempt::Messages(vec![started(true), sync()])];
+    let fake = Fake { attempts: attempts.into(), ..Fake::default() };
+    let mut watcher = Watcher::new(fake, WatchQuery { patient: true, ..WatchQuery::default() });
+    assert!(matches!(watcher.next().await, Ok(WatchEvent::Disconnected { .. })));
+    assert!(matches!(watcher.next().await, Ok(WatchEvent::Message { .. })));
+}
