@@ -59,6 +59,11 @@ impl TestClient {
         }
     }
 
+    /// The connection, for calls that no generated client makes.
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
     /// The inventory.
     pub fn inventory(&self) -> v1::inventory_service_client::InventoryServiceClient<Channel> {
         v1::inventory_service_client::InventoryServiceClient::new(self.channel.clone())

@@ -3,8 +3,6 @@
 use super::checker::{Entry, Journal, Said, Wanted, check};
 use super::common::{Exact, PATIENCE, TestClient, TestDaemon, of_change, wait_for};
 use serde_json::json;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use v1::watch_resources_response::Message;
@@ -12,15 +10,6 @@ use vrm::wire::v1;
 
 /// Rounds of `kill -9`; `VRM_SOAK_ROUNDS` for more.
 const ROUNDS: u32 = 20;
-
-/// Asks the simulator's control socket.
-pub fn simulate(daemon: &TestDaemon, request: &serde_json::Value) {
-    let mut stream = UnixStream::connect(daemon.state_directory().join("sim.sock")).expect("the control socket");
-    writeln!(stream, "{request}").expect("sent");
-    let mut answer = String::new();
-    BufReader::new(stream).read_line(&mut answer).expect("answered");
-    assert!(answer.contains("\"ok\":true"), "{request}: {answer}");
-}
 
 /// Numbers that a failure can be repeated with.
 struct Dice(u64);
@@ -188,7 +177,7 @@ async fn end_quietly(
     let client = daemon.client().await;
     client.synchronized().await;
     for host in ["sim-1", "sim-2", "sim-3"] {
-        simulate(daemon, &json!({"do": "drop-host", "host": host}));
+        daemon.simulate(&json!({"do": "drop-host", "host": host}));
     }
     wait_for("every host is lost", PATIENCE, async || {
         let hosts = client.all_hosts().await;
