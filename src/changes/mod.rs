@@ -11,8 +11,8 @@ mod position;
 mod subscription;
 
 pub use delivery::{
-    Condition, Delivery, DeliveryKind, DeliveryMode, GapPolicy, LagReason, Selector, StartError, StreamEvent, StreamItem,
-    SubscriptionOptions,
+    Condition, Delivery, DeliveryKind, DeliveryMode, GapPolicy, LagReason, Selector, StartError, StreamEvent,
+    StreamItem, SubscriptionOptions,
 };
 pub use digest::{digest_of, state_digest};
 pub use log::{ChangeLog, Page, Restored};

@@ -1,7 +1,7 @@
 //! Virtual networks: facts applied, objects made.
 
-use super::facts::Evidence;
 use super::core::Inventory;
+use super::facts::Evidence;
 use crate::model::host::EndpointKey;
 use crate::model::{Body, HostId, Name};
 

@@ -1,7 +1,7 @@
 //! Pools, volumes, backings and images: facts applied, objects made.
 
-use super::facts::Evidence;
 use super::core::Inventory;
+use super::facts::Evidence;
 use super::storage::PoolSource;
 use crate::model::annotation::{Expectation, ExpectationOrigin, ExpectationSetting};
 use crate::model::host::EndpointKey;
