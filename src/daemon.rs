@@ -10,6 +10,7 @@ mod northbound;
 mod opener;
 mod options;
 mod service;
+mod sim_control;
 
 pub use lifecycle::{check, run};
 pub use options::{Exit, Options};

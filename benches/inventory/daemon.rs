@@ -54,6 +54,8 @@ impl Daemon {
             .arg("--listen")
             .arg(format!("unix:{}", socket(folder.path()).display()))
             .args(["--metrics", "off"])
+            // As the systemd unit sets it.
+            .env("MALLOC_ARENA_MAX", "4")
             .stdin(Stdio::null())
             .stderr(complaints)
             .spawn()?;

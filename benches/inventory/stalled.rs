@@ -71,6 +71,15 @@ pub async fn measure(table: &mut Table, watched: Duration, rate: u32) -> anyhow:
     let sessions = client.sessions().await?;
     let stalled = sessions.iter().filter(|session| session.stalled.is_some_and(|time| time.seconds > 5)).count();
     table.note("sessions shown as stalled", stalled.to_string());
+    if let Some(stalled) = held.pop() {
+        let read = tokio::time::timeout(Duration::from_secs(30), awake(stalled, head(&client).await?)).await;
+        let shown = match &read {
+            Ok(Ok((messages, took))) => format!("{messages} messages, {took:.1?}"),
+            Ok(Err(fault)) => fault.to_string(),
+            Err(_) => "not within 30 s".to_owned(),
+        };
+        table.holds("a stalled one that reads again is at the head after", shown, matches!(read, Ok(Ok(_))));
+    }
     drop(held);
     tokio::time::sleep(Duration::from_secs(2)).await;
     table.note("RSS after they left", mebibytes(daemon.process().resident()?));
@@ -89,12 +98,34 @@ fn bytes(bytes: u64) -> f64 {
 }
 
 /// A watcher on a connection of its own that takes one message and no more.
-async fn stall(daemon: &Daemon) -> anyhow::Result<(Client, Stream)> {
+struct Stalled {
+    _client: Client,
+    stream: Stream,
+    replica: Replica,
+}
+
+async fn stall(daemon: &Daemon) -> anyhow::Result<Stalled> {
     let client = daemon.connect().await?;
     let mut stream = client.inventory().watch_resources(v1::WatchResourcesRequest::default()).await?.into_inner();
-    let first = stream.message().await?.context("a first message")?;
-    anyhow::ensure!(matches!(first.message, Some(Message::Started(_))), "it begins with `started`");
-    Ok((client, stream))
+    let mut replica = Replica::default();
+    replica.begin_stream();
+    replica.apply(stream.message().await?.context("a first message")?)?;
+    Ok(Stalled { _client: client, stream, replica })
+}
+
+/// A stalled watcher reads again: how many messages and how long until it is synchronized and at the head.
+async fn awake(mut stalled: Stalled, head: u64) -> anyhow::Result<(u64, Duration)> {
+    let begun = Instant::now();
+    let mut messages = 0;
+    while let Some(message) = stalled.stream.message().await? {
+        messages += 1;
+        stalled.replica.apply(message)?;
+        let position = stalled.replica.position().map_or(0, |position| position.sequence);
+        if stalled.replica.is_synced() && position >= head {
+            return Ok((messages, begun.elapsed()));
+        }
+    }
+    anyhow::bail!("the daemon ended the stream")
 }
 
 /// The honest reader: follows the stream by its rules, and ends only with a fault.

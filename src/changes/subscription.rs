@@ -54,6 +54,7 @@ pub struct Subscription {
     options: SubscriptionOptions,
     head: watch::Receiver<u64>,
     status: watch::Receiver<ListStatus>,
+    forced_gaps: watch::Receiver<u64>,
     /// Everything up to here has been sent.
     cursor: u64,
     /// Position the client came with; 0 if it began with a snapshot.
@@ -93,10 +94,12 @@ impl Subscription {
     pub fn start(log: Arc<ChangeLog>, selector: Selector, options: SubscriptionOptions) -> Result<Self, StartError> {
         let head = log.watch_head();
         let status = log.watch_status();
+        let forced_gaps = log.watch_forced_gaps();
         let now = Instant::now();
         let mut subscription = Self {
             head,
             status,
+            forced_gaps,
             cursor: 0,
             started_at: 0,
             fence: 0,
@@ -411,6 +414,7 @@ impl Subscription {
                 let status = self.status.borrow_and_update().clone();
                 self.queue(self.cursor, StreamEvent::Status(status));
             }
+            _ = self.forced_gaps.changed() => self.fall_behind(),
             () = sleep_until(round_at) => {
                 self.purpose = if self.synchronized { Purpose::Live } else { self.purpose };
                 self.head.borrow_and_update();

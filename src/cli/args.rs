@@ -111,24 +111,27 @@ impl Format {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
     /// List objects, or show those named
+    #[command(override_usage = "vrmctl get KIND [NAME…]  (or KIND/NAME…) [flags]")]
     Get {
         /// KIND [NAME…] or KIND/NAME…
-        #[arg(required = true, value_name = "KIND [NAME…]")]
+        #[arg(value_name = "KIND [NAME…]")]
         words: Vec<String>,
         /// Go on and show changes
         #[arg(short = 'w', long)]
         watch: bool,
     },
     /// Show everything about objects
+    #[command(override_usage = "vrmctl describe KIND NAME…  (or KIND/NAME…) [flags]")]
     Describe {
         /// KIND NAME… or KIND/NAME…
-        #[arg(required = true, value_name = "KIND NAME…")]
+        #[arg(value_name = "KIND NAME…")]
         words: Vec<String>,
     },
     /// Show objects and their changes as they come
+    #[command(override_usage = "vrmctl watch KIND [NAME…]  (or KIND/NAME…) [flags]")]
     Watch {
         /// KIND [NAME…] or KIND/NAME…
-        #[arg(required = true, value_name = "KIND [NAME…]")]
+        #[arg(value_name = "KIND [NAME…]")]
         words: Vec<String>,
     },
     /// Counts of hosts, machines and storage, and what is not as it should be
@@ -141,18 +144,20 @@ pub enum Verb {
         word: Option<String>,
     },
     /// Set labels (k=v) and remove them (k-)
+    #[command(override_usage = "vrmctl label KIND NAME… k=v… k-… [flags]")]
     Label {
         /// KIND NAME… LABEL…
-        #[arg(required = true, value_name = "KIND NAME… k=v|k-…")]
+        #[arg(value_name = "KIND NAME… k=v|k-…")]
         words: Vec<String>,
         /// Check everything, change nothing
         #[arg(long)]
         dry_run: bool,
     },
     /// Say which state machines, pools and networks should have
+    #[command(override_usage = "vrmctl expect vm|pool|network NAME… running|off|any|observed [flags]")]
     Expect {
         /// KIND NAME… running|off|any|observed
-        #[arg(required = true, value_name = "KIND NAME… running|off|any|observed")]
+        #[arg(value_name = "KIND NAME… running|off|any|observed")]
         words: Vec<String>,
         /// Check everything, change nothing
         #[arg(long)]
@@ -161,9 +166,10 @@ pub enum Verb {
     /// Add hosts to the cluster
     Register(RegisterArgs),
     /// Take hosts out of the cluster; nothing on them changes
+    #[command(override_usage = "vrmctl deregister host NAME… [flags]")]
     Deregister {
         /// host NAME… or host/NAME…
-        #[arg(required = true, value_name = "host NAME…")]
+        #[arg(value_name = "host NAME…")]
         words: Vec<String>,
         /// Also if machines run there, or its state is not known
         #[arg(long)]
@@ -176,9 +182,10 @@ pub enum Verb {
         yes: Option<usize>,
     },
     /// End open streams of clients
+    #[command(override_usage = "vrmctl end session ID… [flags]")]
     End {
         /// session ID… or session/ID…
-        #[arg(required = true, value_name = "session ID…")]
+        #[arg(value_name = "session ID…")]
         words: Vec<String>,
     },
     /// Checks for cron and monitoring systems: exit 0 or 2
@@ -221,9 +228,10 @@ pub enum Verb {
 
 /// Arguments of `register`.
 #[derive(Clone, Debug, Default, Args)]
+#[command(override_usage = "vrmctl register host [ID] URI… [flags]\n       vrmctl register host -f FILE [flags]")]
 pub struct RegisterArgs {
     /// host [ID] URI…
-    #[arg(required = true, value_name = "host [ID] URI…")]
+    #[arg(value_name = "host [ID] URI…")]
     pub words: Vec<String>,
     /// Hosts from a file (YAML or TOML; - for standard input)
     #[arg(short = 'f', long, value_name = "FILE")]

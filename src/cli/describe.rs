@@ -32,11 +32,13 @@ struct Subject {
 /// # Errors
 /// Wrong use; a call failed.
 pub async fn describe(frame: &Frame, requests: &[Request]) -> Result<Exit, Failure> {
+    let classes: Vec<ObjectClass> = requests.iter().map(described_class).collect::<Result<_, _>>()?;
     let client = frame.client().await?;
+    let lookup = Lookup { full: true, prefixes: true, ..Lookup::default() };
     let mut failures = Vec::new();
     let mut subjects = Vec::new();
-    for request in requests {
-        let found = find_described(&client, request).await?;
+    for (request, class) in requests.iter().zip(classes) {
+        let found = find(&client, class, &request.names, &lookup).await?;
         failures.extend(found.failures);
         for object in found.list.objects {
             subjects.push(subject(&client, object).await?);
@@ -47,19 +49,22 @@ pub async fn describe(frame: &Frame, requests: &[Request]) -> Result<Exit, Failu
     Ok(batch_exit(subjects.len(), &failures))
 }
 
-async fn find_described(client: &Client, request: &Request) -> Result<super::find::Found, Failure> {
+/// The class to describe.
+///
+/// # Errors
+/// Wrong use: a kind without pages, or no name.
+fn described_class(request: &Request) -> Result<ObjectClass, Failure> {
+    let plural = request.kind.plural();
     let Some(class) = request.kind.class() else {
-        let plural = request.kind.plural();
         return Err(Failure::usage(format!("{plural} have no page of their own"))
             .with_next(format!("vrmctl get {plural} -o wide")));
     };
     let is_single = matches!(class, ObjectClass::Cluster | ObjectClass::Vrm);
     if request.names.is_empty() && !is_single {
         return Err(Failure::usage(format!("name the {} to describe", request.kind.word()))
-            .with_next(format!("vrmctl get {}", request.kind.plural())));
+            .with_next(format!("vrmctl get {plural}")));
     }
-    let lookup = Lookup { full: true, prefixes: true, ..Lookup::default() };
-    find(client, class, &request.names, &lookup).await
+    Ok(class)
 }
 
 async fn subject(client: &Client, object: Object) -> Result<Subject, Failure> {

@@ -294,11 +294,12 @@ fn host_devices(page: &mut Page, host: &v1::Host, figures: &v1::HostFigures) {
 /// Capacity as lines: total, allocated, available, with the overcommit used.
 pub fn capacity(page: &mut Page, capacity: Option<&v1::Capacity>) {
     let Some(capacity) = capacity else { return };
-    let plain = |amount: u64| amount.to_string();
-    let rows: [(&str, Option<v1::Amount>, &dyn Fn(u64) -> String); 3] = [
-        ("vCPUs", capacity.vcpus, &plain),
-        ("memory", capacity.memory_bytes, &size),
-        ("storage", capacity.storage_bytes, &size),
+    type Shown = fn(u64) -> String;
+    let plain: Shown = |amount| amount.to_string();
+    let rows = [
+        ("vCPUs", capacity.vcpus, plain),
+        ("memory", capacity.memory_bytes, size as Shown),
+        ("storage", capacity.storage_bytes, size),
     ];
     for (label, amount, shown) in rows {
         let Some(amount) = amount else { continue };
@@ -314,7 +315,7 @@ pub fn capacity(page: &mut Page, capacity: Option<&v1::Capacity>) {
 }
 
 fn pool(page: &mut Page, clock: &Clock, pool: &v1::StoragePool) {
-    let figures = pool.figures.clone().unwrap_or_default();
+    let figures = pool.figures.unwrap_or_default();
     page.section("Pool");
     page.cell("state", states::pool(pool));
     page.field("host", host_id(&pool.host));

@@ -86,7 +86,7 @@ impl Failure {
     /// A failed call.
     pub fn of_client(error: &ClientError, target: &Target) -> Self {
         match error {
-            ClientError::Endpoint { .. } => {
+            ClientError::Endpoint(_) => {
                 Self::usage(error.to_string()).with_next("vrmctl -e unix:/run/vrm/vrmd.sock info")
             }
             ClientError::Contexts(_) => Self::usage(error.to_string()).with_next("vrmctl context list"),
@@ -124,6 +124,9 @@ fn of_refusal(refusal: &Refusal, target: &Target) -> Failure {
         } else if !what.contains(reason.as_str()) {
             what = format!("{what} ({full})");
         }
+    }
+    if refusal.metadata.get("permission").is_some_and(|permission| permission == "actAs") {
+        what.push_str(" (the person is taken from SUDO_USER or LOGNAME)");
     }
     let word = refusal.reason_word();
     if word.is_empty() {

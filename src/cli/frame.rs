@@ -81,7 +81,7 @@ impl Frame {
         let next =
             if self.contexts.contexts.is_empty() { "vrmctl context add NAME ENDPOINT" } else { "vrmctl context list" };
         match error {
-            ClientError::Endpoint { .. } => {
+            ClientError::Endpoint(_) => {
                 Failure::usage(error.to_string()).with_next("vrmctl -e unix:/run/vrm/vrmd.sock info")
             }
             _ => Failure::usage(error.to_string()).with_next(next),

@@ -303,16 +303,20 @@ pub fn agree(verb: &str, names: &[&str], yes: Option<usize>) -> Result<(), Failu
 mod tests {
     use super::*;
 
-    fn entry(words: &[&str]) -> Result<Option<(Option<String>, Vec<String>)>, Failure> {
+    fn entry(words: &[&str]) -> Result<Option<HostEntry>, Failure> {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        Ok(entry_of_words(&words)?.map(|entry| (entry.id, entry.uris)))
+        entry_of_words(&words)
+    }
+
+    fn host(id: Option<&str>, uri: &str) -> HostEntry {
+        HostEntry { id: id.map(str::to_owned), uris: vec![uri.to_owned()], ..HostEntry::default() }
     }
 
     #[test]
     fn an_id_may_stand_before_the_addresses() {
         let uri = "qemu+ssh://vrm@kvm-07/system".to_owned();
-        assert_eq!(entry(&["kvm-07", &uri]), Ok(Some((Some("kvm-07".to_owned()), vec![uri.clone()]))));
-        assert_eq!(entry(&[&uri]), Ok(Some((None, vec![uri.clone()]))));
+        assert_eq!(entry(&["kvm-07", &uri]), Ok(Some(host(Some("kvm-07"), &uri))));
+        assert_eq!(entry(&[&uri]), Ok(Some(host(None, &uri))));
         assert_eq!(entry(&[]), Ok(None));
         assert!(entry(&["kvm-07"]).is_err());
         assert!(entry(&["kvm-07", "kvm-08", &uri]).is_err());

@@ -6,7 +6,7 @@ use super::format::{Cell, Tone};
 use super::frame::Frame;
 use super::output::{Row, Sheet, data, print};
 use super::proto_files::FILES;
-use crate::client::{Context, Contexts, Endpoint, schema};
+use crate::client::{Context, Contexts, Endpoint, EndpointError, schema};
 use clap::CommandFactory;
 use serde_json::json;
 use std::path::Path;
@@ -26,7 +26,7 @@ pub fn context(frame: &Frame, action: &ContextAction) -> Result<Exit, Failure> {
         }
         ContextAction::Add { name, endpoint, ca, cert, key, server_name } => {
             check_name(name)?;
-            let endpoint: Endpoint = endpoint.parse().map_err(failed)?;
+            let endpoint: Endpoint = endpoint.parse().map_err(|error: EndpointError| failed(error.into()))?;
             let context = Context {
                 endpoint: endpoint.to_string(),
                 ca: absolute(ca.as_deref())?,

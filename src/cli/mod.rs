@@ -12,6 +12,7 @@ mod foreign;
 mod format;
 mod frame;
 mod get;
+mod heads;
 mod host_file;
 mod hosts;
 mod kind;

@@ -310,7 +310,7 @@ pub async fn end_sessions(frame: &Frame, requests: &[Request]) -> Result<Exit, F
             match close(&client, &name).await {
                 Ok(()) => {
                     done += 1;
-                    eprintln!("session/{id} ended");
+                    eprintln!("session/{} ended", name.trim_start_matches("sessions/"));
                 }
                 Err(failure) => failures.push(failure),
             }

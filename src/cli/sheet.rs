@@ -1,161 +1,11 @@
-//! The columns of every kind, and the row of an object in them. Pure.
+//! The row of an object under the columns of its kind. Pure.
+
+pub use super::heads::{MIXED, SESSION, heads};
 
 use super::format::{Cell, Clock, Tone, labels, word};
 use super::states;
 use crate::client::{Object, ObjectExt, time};
 use crate::wire::v1;
-use crate::wire::v1::ObjectClass;
-
-/// A column of a kind's table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// What stands above it.
-    pub name: &'static str,
-    /// Only shown in wide tables.
-    pub wide: bool,
-}
-
-const fn narrow(name: &'static str) -> Head {
-    Head { name, wide: false }
-}
-
-const fn wide(name: &'static str) -> Head {
-    Head { name, wide: true }
-}
-
-const VM: &[Head] = &[
-    narrow("NAME"),
-    narrow("HOST"),
-    narrow("STATE"),
-    narrow("VCPUS"),
-    narrow("MEMORY"),
-    narrow("EXPECT"),
-    narrow("AGE"),
-    wide("SINCE"),
-    wide("TECH"),
-    wide("AUTOSTART"),
-    wide("UUID"),
-    wide("LABELS"),
-];
-const HOST: &[Head] = &[
-    narrow("NAME"),
-    narrow("STATE"),
-    narrow("PROFILE"),
-    narrow("CPUS"),
-    narrow("MEMORY"),
-    narrow("FREE"),
-    narrow("AGE"),
-    wide("ORIGIN"),
-    wide("MODEL"),
-    wide("OS"),
-    wide("LAST-SEEN"),
-    wide("ADDRESSES"),
-    wide("WARNINGS"),
-    wide("LABELS"),
-];
-const POOL: &[Head] = &[
-    narrow("NAME"),
-    narrow("HOST"),
-    narrow("STATE"),
-    narrow("TYPE"),
-    narrow("SIZE"),
-    narrow("FREE"),
-    narrow("USED"),
-    narrow("AS-OF"),
-    narrow("AGE"),
-    wide("VOLUMES"),
-    wide("EXPECT"),
-    wide("AUTOSTART"),
-    wide("TARGET"),
-    wide("BACKING"),
-    wide("LABELS"),
-];
-const VOLUME: &[Head] = &[
-    narrow("NAME"),
-    narrow("POOL"),
-    narrow("HOST"),
-    narrow("FORMAT"),
-    narrow("SIZE"),
-    narrow("USED"),
-    narrow("AGE"),
-    wide("TYPE"),
-    wide("ENCRYPTED"),
-    wide("PATH"),
-    wide("BASE"),
-    wide("LABELS"),
-];
-const NETWORK: &[Head] = &[
-    narrow("NAME"),
-    narrow("HOST"),
-    narrow("STATE"),
-    narrow("MODE"),
-    narrow("BRIDGE"),
-    narrow("SUBNETS"),
-    narrow("AGE"),
-    wide("UPLINKS"),
-    wide("EXPECT"),
-    wide("AUTOSTART"),
-    wide("DOMAIN"),
-    wide("LABELS"),
-];
-const SNAPSHOT: &[Head] = &[
-    narrow("NAME"),
-    narrow("VM"),
-    narrow("STATE"),
-    narrow("CURRENT"),
-    narrow("TAKEN"),
-    narrow("PARENT"),
-    narrow("AGE"),
-    wide("HOST"),
-    wide("MEMORY"),
-    wide("DISKS"),
-    wide("DESCRIPTION"),
-    wide("LABELS"),
-];
-const IMAGE: &[Head] =
-    &[narrow("NAME"), narrow("FORMAT"), narrow("SIZE"), narrow("COPIES"), narrow("AGE"), wide("LABELS")];
-const BACKING: &[Head] = &[
-    narrow("NAME"),
-    narrow("TYPE"),
-    narrow("STATE"),
-    narrow("HOSTS"),
-    narrow("POOLS"),
-    narrow("VMS"),
-    narrow("SIZE"),
-    narrow("PROMISED"),
-    narrow("AGE"),
-    wide("ID"),
-    wide("LABELS"),
-];
-const HYPERVISOR: &[Head] = &[
-    narrow("HOST"),
-    narrow("TECH"),
-    narrow("STATE"),
-    narrow("VERSION"),
-    narrow("LIBVIRT"),
-    narrow("LAST-EVENT"),
-    narrow("AGE"),
-    wide("ADDRESS"),
-    wide("MISSED"),
-    wide("RECONNECTS"),
-    wide("LABELS"),
-];
-const CLUSTER: &[Head] = &[
-    narrow("NAME"),
-    narrow("HOSTS"),
-    narrow("VMS"),
-    narrow("TECH"),
-    narrow("VCPUS"),
-    narrow("MEMORY"),
-    narrow("STORAGE"),
-    narrow("AGE"),
-    wide("LABELS"),
-];
-const VRM: &[Head] =
-    &[narrow("NAME"), narrow("PROFILE"), narrow("VERSION"), narrow("DN"), narrow("AGE"), wide("LABELS")];
-
-/// Columns of objects of several kinds in one table.
-pub const MIXED: &[Head] = &[narrow("KIND"), narrow("NAME"), narrow("HOST"), narrow("STATE"), narrow("AGE")];
 
 /// The row of an object of any class under [`MIXED`].
 pub fn mixed_row(object: &Object, clock: &Clock) -> Vec<Cell> {
@@ -174,39 +24,6 @@ pub fn mixed_row(object: &Object, clock: &Clock) -> Vec<Cell> {
         state,
         clock.age_cell(None),
     ]
-}
-
-/// Columns of a session.
-pub const SESSION: &[Head] = &[
-    narrow("NAME"),
-    narrow("WHO"),
-    narrow("METHOD"),
-    narrow("AGE"),
-    narrow("LAG"),
-    narrow("MERGED"),
-    narrow("STALLED"),
-    wide("PEER"),
-    wide("STARTED"),
-    wide("MESSAGES"),
-    wide("SIZE"),
-    wide("FILTER"),
-];
-
-/// Columns of a class.
-pub fn heads(class: ObjectClass) -> &'static [Head] {
-    match class {
-        ObjectClass::VirtualMachine => VM,
-        ObjectClass::Host => HOST,
-        ObjectClass::StoragePool => POOL,
-        ObjectClass::Volume => VOLUME,
-        ObjectClass::Network => NETWORK,
-        ObjectClass::Snapshot => SNAPSHOT,
-        ObjectClass::Image => IMAGE,
-        ObjectClass::StorageBacking => BACKING,
-        ObjectClass::Hypervisor => HYPERVISOR,
-        ObjectClass::Cluster => CLUSTER,
-        ObjectClass::Vrm | ObjectClass::Unspecified => VRM,
-    }
 }
 
 /// The row of an object under [`heads`] of its class.
@@ -297,7 +114,7 @@ fn host_row(host: &v1::Host, clock: &Clock) -> Vec<Cell> {
 }
 
 fn pool_row(pool: &v1::StoragePool, clock: &Clock) -> Vec<Cell> {
-    let figures = pool.figures.clone().unwrap_or_default();
+    let figures = pool.figures.unwrap_or_default();
     vec![
         Cell::text(shown_name(&pool.name, &pool.display_name)),
         Cell::text(host_id(&pool.host)),
@@ -437,7 +254,7 @@ fn hypervisor_row(hypervisor: &v1::Hypervisor, clock: &Clock) -> Vec<Cell> {
 }
 
 fn cluster_row(cluster: &v1::Cluster, clock: &Clock) -> Vec<Cell> {
-    let figures = cluster.figures.clone().unwrap_or_default();
+    let figures = cluster.figures.unwrap_or_default();
     let capacity = figures.capacity.unwrap_or_default();
     vec![
         Cell::text(if cluster.cluster_id.is_empty() { cluster.name.clone() } else { cluster.cluster_id.clone() }),

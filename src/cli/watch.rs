@@ -50,9 +50,13 @@ pub async fn watch(frame: &Frame, requests: &[Request]) -> Result<Exit, Failure>
         }
     }
     drop(sender);
-    let live = Live::new(frame, &targets, &classes);
+    let mut live = Live::new(frame, &targets, &classes);
     match frame.timeout() {
-        Some(limit) => tokio::time::timeout(limit, live.follow(receiver)).await.unwrap_or(Ok(Exit::Done)),
+        Some(limit) => {
+            let ended = tokio::time::timeout(limit, live.follow(receiver)).await;
+            // A context that never answered, or does not now, is missing from what was shown.
+            ended.unwrap_or_else(|_| Ok(if live.silent.contains(&true) { Exit::Partly } else { Exit::Done }))
+        }
         None => live.follow(receiver).await,
     }
 }
@@ -90,7 +94,9 @@ async fn query(
         let terms: Vec<String> = [filter, join(&terms, "OR")].into_iter().filter(|term| !term.is_empty()).collect();
         filter = join(&terms, "AND");
     }
-    Ok(WatchQuery { classes: classes.to_vec(), filter, ..WatchQuery::default() })
+    // Of several daemons, one that does not answer yet is waited for.
+    let patient = frame.global.all_contexts;
+    Ok(WatchQuery { classes: classes.to_vec(), filter, patient, ..WatchQuery::default() })
 }
 
 async fn resource_names(
@@ -125,8 +131,10 @@ struct Live<'a> {
     widths: Vec<u16>,
     /// Objects of a snapshot not shown yet, by daemon; nothing once it is complete.
     pending: Vec<Option<Vec<Arc<Object>>>>,
+    /// Daemons whose stream broke and is not back.
     broken: Vec<bool>,
-    watched: usize,
+    /// Daemons of several that do not answer.
+    silent: Vec<bool>,
 }
 
 impl<'a> Live<'a> {
@@ -144,22 +152,21 @@ impl<'a> Live<'a> {
             widths: Vec::new(),
             pending: vec![Some(Vec::new()); count],
             broken: vec![false; count],
-            watched: count,
+            silent: vec![count > 1; count],
         }
     }
 
-    async fn follow(mut self, mut receiver: mpsc::Receiver<Arrival>) -> Result<Exit, Failure> {
+    async fn follow(&mut self, mut receiver: mpsc::Receiver<Arrival>) -> Result<Exit, Failure> {
         let mut last = None;
         while let Some((index, arrival)) = receiver.recv().await {
             match arrival {
-                Ok(WatchEvent::Message { response, applied }) => self.message(index, *response, applied)?,
+                Ok(WatchEvent::Message { response, applied }) => self.message(index, &response, applied)?,
                 Ok(WatchEvent::Disconnected { why, retry_in }) => self.disconnected(index, &why, retry_in),
                 Err(error) => {
                     let failure = Failure::of_client(&error, &self.targets[index]);
                     if self.targets.len() > 1 {
                         eprintln!("error: context {}: {failure}", self.targets[index].label);
                     }
-                    self.watched -= 1;
                     last = Some(failure);
                 }
             }
@@ -172,12 +179,19 @@ impl<'a> Live<'a> {
 
     fn disconnected(&mut self, index: usize, why: &str, retry_in: std::time::Duration) {
         self.broken[index] = true;
+        self.silent[index] = self.targets.len() > 1;
         warn(&format!("{}: {why}; trying again in {} s", self.targets[index].label, retry_in.as_secs()));
     }
 
-    fn message(&mut self, index: usize, response: v1::WatchResourcesResponse, applied: Applied) -> Result<(), Failure> {
+    fn message(
+        &mut self,
+        index: usize,
+        response: &v1::WatchResourcesResponse,
+        applied: Applied,
+    ) -> Result<(), Failure> {
+        self.silent[index] = false;
         if self.frame.global.output.is_data() {
-            let json = schema::to_json("vrm.v1.WatchResourcesResponse", &response);
+            let json = schema::to_json("vrm.v1.WatchResourcesResponse", response);
             let mark = self.frame.mark(&self.targets[index]);
             return print(&self.data_line(&with_context(json, mark.as_ref())));
         }
@@ -210,7 +224,7 @@ impl<'a> Live<'a> {
 
     fn started(&mut self, index: usize, started: &v1::StreamStarted) {
         if std::mem::take(&mut self.broken[index]) {
-            eprintln!("{}: connected again", self.targets[index].label);
+            eprintln!("{}: connected", self.targets[index].label);
         }
         if let Some(status) = &started.list_status {
             self.status(index, status);
@@ -344,5 +358,17 @@ fn changed_fields(before: &serde_json::Value, after: &serde_json::Value) -> Vec<
     names.retain(|name| !ALWAYS.contains(&name.as_str()));
     names.sort();
     names.dedup();
-    names
+    names.into_iter().map(|name| nested(&name, before.get(&name), after.get(&name))).collect()
+}
+
+/// `state.since` rather than `state`, where one field inside differs.
+fn nested(name: &str, before: Option<&serde_json::Value>, after: Option<&serde_json::Value>) -> String {
+    let (Some(before), Some(after)) = (before.and_then(|b| b.as_object()), after.and_then(|a| a.as_object())) else {
+        return name.to_owned();
+    };
+    let mut inner = before.keys().chain(after.keys()).filter(|key| before.get(*key) != after.get(*key));
+    match (inner.next(), inner.find(|_| true)) {
+        (Some(only), None) => format!("{name}.{only}"),
+        _ => name.to_owned(),
+    }
 }

@@ -1,7 +1,8 @@
 //! A connection to one daemon, and the calls made on it.
 
-use super::endpoint::{Endpoint, Target};
+use super::address::{Endpoint, EndpointError};
 use super::error::{ClientError, root_cause};
+use super::locate::Target;
 use super::tls::Secured;
 use crate::wire::health_v1::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 use crate::wire::v1;
@@ -166,7 +167,7 @@ impl Client {
 /// The transport's settings; the authority only fills the HTTP header.
 fn transport(authority: &str) -> Result<Transport, ClientError> {
     let endpoint = Transport::from_shared(format!("http://{authority}"))
-        .map_err(|error| ClientError::Endpoint { text: authority.to_owned(), why: error.to_string() })?;
+        .map_err(|error| EndpointError { text: authority.to_owned(), why: error.to_string() })?;
     Ok(endpoint
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(Duration::from_secs(30))

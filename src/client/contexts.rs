@@ -1,6 +1,6 @@
 //! The contexts file: the VRMs a person works with, by name.
 
-use super::endpoint::TlsFiles;
+use super::address::TlsFiles;
 use super::error::ClientError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! What can go wrong between a client and a VRM, as types.
 
-use super::endpoint::Endpoint;
+use super::address::{Endpoint, EndpointError};
 use crate::wire::v1::ErrorReason;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,13 +15,8 @@ pub const ERROR_DOMAIN: &str = "vrm.v1";
 #[non_exhaustive]
 pub enum ClientError {
     /// An address cannot be understood.
-    #[error("endpoint {text:?}: {why}")]
-    Endpoint {
-        /// As given.
-        text: String,
-        /// What is wrong.
-        why: String,
-    },
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
     /// The contexts file or a name in it.
     #[error("{0}")]
     Contexts(String),
@@ -131,7 +126,7 @@ impl ClientError {
                     | Code::Unimplemented
             ),
             Self::Unreachable { .. } | Self::TimedOut(_) | Self::Protocol(_) => false,
-            Self::Endpoint { .. } | Self::Contexts(_) | Self::Tls(_) | Self::SessionClosed => true,
+            Self::Endpoint(_) | Self::Contexts(_) | Self::Tls(_) | Self::SessionClosed => true,
         }
     }
 }

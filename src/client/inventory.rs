@@ -45,15 +45,14 @@ struct Page {
 
 /// Asks for a page of one class.
 macro_rules! page {
+    // Only some requests have a parent, and no parent is any parent.
     ($client:expr, $query:expr, $token:expr, $request:ident, $method:ident, $field:ident, $variant:ident) => {{
-        let request = v1::$request {
-            page_size: PAGE_SIZE,
-            page_token: $token,
-            filter: $query.filter.clone(),
-            order_by: $query.order_by.clone(),
-            view: view($query.full).into(),
-            ..v1::$request::default()
-        };
+        let mut request = v1::$request::default();
+        request.page_size = PAGE_SIZE;
+        request.page_token = $token;
+        request.filter.clone_from(&$query.filter);
+        request.order_by.clone_from(&$query.order_by);
+        request.set_view(view($query.full));
         let response = $client
             .call(|| {
                 let (mut inventory, request) = ($client.inventory(), request.clone());

@@ -5,7 +5,7 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), vrm::client::ClientError> {
-//! use vrm::client::{Client, Endpoint, ListQuery, ObjectExt, locate};
+//! use vrm::client::{Client, Endpoint, ListQuery, ObjectExt};
 //! use vrm::wire::v1::ObjectClass;
 //!
 //! let endpoint: Endpoint = "unix:/run/vrm/vrmd.sock".parse()?;
@@ -18,12 +18,13 @@
 //! # }
 //! ```
 
+mod address;
 mod backoff;
 mod connection;
 mod contexts;
-mod endpoint;
 mod error;
 mod inventory;
+mod locate;
 mod object;
 mod replica;
 pub mod schema;
@@ -32,12 +33,13 @@ mod tls;
 mod watcher;
 
 pub use crate::wire::v1;
+pub use address::{Endpoint, EndpointError, TlsFiles};
 pub use backoff::Backoff;
 pub use connection::Client;
 pub use contexts::{Context, Contexts, contexts_path};
-pub use endpoint::{Endpoint, Environment, Target, TlsFiles, locate};
 pub use error::{ClientError, Refusal};
 pub use inventory::{ListQuery, ObjectList};
+pub use locate::{Environment, Target, locate};
 pub use object::{Object, ObjectExt, class_of_name, list_field, message_name};
 pub use replica::{Applied, Held, Replica, StreamFault, state_digest};
 pub use time::{span, time};

@@ -2,7 +2,7 @@
 //!
 //! Only built with the daemon's dependencies; a `vrmctl` built without them says so.
 
-use super::endpoint::TlsFiles;
+use super::address::TlsFiles;
 use super::error::ClientError;
 use tokio::net::TcpStream;
 

@@ -2,8 +2,8 @@
 
 use super::backoff::Backoff;
 use super::connection::Client;
-use super::endpoint::Target;
 use super::error::ClientError;
+use super::locate::Target;
 use super::replica::{Applied, Replica};
 use crate::wire::v1;
 use crate::wire::v1::stream_closing::Reason;
@@ -45,6 +45,8 @@ pub struct WatchQuery {
     pub resume_after: Option<v1::StreamPosition>,
     /// No snapshot, only what comes.
     pub updates_only: bool,
+    /// Also wait for a daemon that has never answered.
+    pub patient: bool,
 }
 
 /// What a watch tells.
@@ -121,7 +123,7 @@ impl<T: Transport> Watcher<T> {
     /// The next event. Cancelling it loses nothing.
     ///
     /// # Errors
-    /// The first stream could not be opened, or opening again cannot help (permission, malformed filter, closed
+    /// The first stream could not be opened (unless the query is patient), or opening again cannot help (permission, malformed filter, closed
     /// by an operator). Everything else is told as [`WatchEvent::Disconnected`] and tried again for ever.
     pub async fn next(&mut self) -> Result<WatchEvent, ClientError> {
         if self.stream.is_none()
@@ -205,7 +207,8 @@ impl<T: Transport> Watcher<T> {
 
     fn failed(&mut self, error: ClientError) -> Result<WatchEvent, ClientError> {
         let is_gap = error.refusal().is_some_and(|refusal| refusal.code == Code::OutOfRange);
-        if !is_gap && (!self.was_open || error.is_permanent()) {
+        let is_hopeless = !self.was_open && !self.query.patient;
+        if !is_gap && (is_hopeless || error.is_permanent()) {
             self.stream = None;
             return Err(error);
         }

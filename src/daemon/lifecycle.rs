@@ -3,6 +3,7 @@
 use super::instance::{self, LockError};
 use super::opener::SchemeOpener;
 use super::options::{Exit, Options};
+use super::sim_control::StreamControl;
 use super::{hosts, service};
 use crate::changes::{ChangeLog, Restored};
 use crate::collect::{self, Cadence, CollectorSettings};
@@ -208,7 +209,8 @@ impl Running {
             .await
             .map_err(|error| Failure::invalid(with_hint(&error)))?;
         warn_all(&warnings);
-        serve_sim(settings, sim).await?;
+        let streams = StreamControl { changes: Arc::clone(&changes), sessions: northbound.sessions() };
+        serve_sim(settings, sim, streams)?;
         check_later(reader);
         northbound.ready();
         service::ready(&format!("{} hosts", changes.count(ObjectClass::Host)));
@@ -424,13 +426,13 @@ fn openers(settings: &Settings) -> Result<(SchemeOpener, SimHandle), Failure> {
 }
 
 /// Offers the simulator's control socket where a simulator is watched.
-async fn serve_sim(settings: &Settings, handle: SimHandle) -> Result<(), Failure> {
-    use crate::hypervisor::sim::control::{NoHook, bind_control, serve_control};
+fn serve_sim(settings: &Settings, handle: SimHandle, streams: StreamControl) -> Result<(), Failure> {
+    use crate::hypervisor::sim::control::{bind_control, serve_control};
     let simulated = settings.hosts.iter().any(|host| host.uris.iter().any(|uri| uri.starts_with("sim:")));
     if simulated {
         let path = settings.state_directory.join("sim.sock");
         let listener = bind_control(&path).map_err(|error| Failure::failed(format!("{}: {error}", path.display())))?;
-        tokio::spawn(serve_control(listener, handle, Arc::new(NoHook)));
+        tokio::spawn(serve_control(listener, handle, Arc::new(streams)));
     }
     Ok(())
 }

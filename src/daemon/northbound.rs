@@ -8,7 +8,7 @@ use crate::model::name::DnScheme;
 use crate::model::registration::Profile;
 use crate::northbound::{
     Listen, ListenError, Listening, MetricsPage, MetricsSources, Northbound, NorthboundParts, Published, SERVICES,
-    ServerFacts, WatchLimits, make_dev_tls,
+    ServerFacts, Sessions, WatchLimits, make_dev_tls,
 };
 use crate::settings::{self, Listener, Metrics, Settings};
 use crate::telemetry::LogCounters;
@@ -40,6 +40,11 @@ impl Server {
     /// The inventory is complete, as far as hosts answer.
     pub(super) fn inventory_ready(&self) {
         self.northbound.health.set(INVENTORY, true);
+    }
+
+    /// Open streams.
+    pub(super) fn sessions(&self) -> Arc<Sessions> {
+        Arc::clone(&self.northbound.sessions)
     }
 
     /// Ends streams and waits for open calls, bounded.

@@ -222,8 +222,8 @@ impl Inventory {
     /// To be called about once a second.
     pub fn tick(&mut self, now: Timestamp) {
         let evidence = Evidence { now, read: now, source: ChangeSource::ResourceOperation, periodic: false };
-        for uuid in self.machines.overdue(now) {
-            self.forget_machine(&evidence, uuid);
+        for (uuid, source) in self.machines.overdue(now) {
+            self.forget_machine(&Evidence { source, ..evidence }, uuid);
         }
         if std::mem::take(&mut self.images_dirty) {
             self.refresh_images(&evidence);

@@ -6,7 +6,7 @@ use crate::model::observation::{GoneCause, MachineFacts, MachineStateFacts, Mach
 use crate::model::virtual_machine::{
     ControlState, RunState, Snapshot, VirtualMachine, VmDefinition, VmInstance, VmVolatile,
 };
-use crate::model::{Annotations, HostId, Timestamp, Volatile};
+use crate::model::{Annotations, ChangeSource, HostId, Timestamp, Volatile};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,9 +40,18 @@ pub(super) struct Instance {
 pub(super) struct Machine {
     pub(super) instances: BTreeMap<EndpointKey, Instance>,
     /// Set while no endpoint knows it and it may still turn up elsewhere.
-    pub(super) departed: Option<Timestamp>,
+    pub(super) departed: Option<Departure>,
     /// What it counts for in its host's allocation.
     pub(super) counted: Option<(HostId, u64, u64)>,
+}
+
+/// A machine that is nowhere, for the time being.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Departure {
+    /// How long it is waited for.
+    deadline: Timestamp,
+    /// How it was found missing: its removal will say so too.
+    source: ChangeSource,
 }
 
 /// All machines.
@@ -148,15 +157,16 @@ impl Machines {
             // Kept as it was last seen, so that its object stays whole while we wait.
             let stale = Instance { fresh: false, ..instance };
             machine.instances.insert(key.clone(), stale);
-            machine.departed = Some(evidence.now.plus(DEPARTURE_HOLD));
+            let deadline = evidence.now.plus(DEPARTURE_HOLD);
+            machine.departed = Some(Departure { deadline, source: evidence.source });
         }
         true
     }
 
-    /// Machines whose wait is over.
-    pub(super) fn overdue(&self, now: Timestamp) -> Vec<Uuid> {
-        let due = |machine: &Machine| machine.departed.is_some_and(|deadline| deadline <= now);
-        self.by_uuid.iter().filter(|(_, machine)| due(machine)).map(|(uuid, _)| *uuid).collect()
+    /// Machines whose wait is over, and how they were found missing.
+    pub(super) fn overdue(&self, now: Timestamp) -> Vec<(Uuid, ChangeSource)> {
+        let due = |machine: &Machine| machine.departed.filter(|departure| departure.deadline <= now);
+        self.by_uuid.iter().filter_map(|(uuid, machine)| Some((*uuid, due(machine)?.source))).collect()
     }
 
     /// Machines an endpoint knows.

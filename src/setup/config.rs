@@ -151,7 +151,7 @@ mod tests {
     fn added_removed_and_changed_hosts_are_told() {
         let directory = files(&[
             ("a.toml", "uri = \"qemu+ssh://vrm@a.dc1/system\"\nlabels = { rack = \"r1\" }\n"),
-            ("c.toml", "id = \"c\"\nuri = [\"qemu:///system\"]\n"),
+            ("c.toml", "id = \"c\"\nuri = \"qemu:///system\"\n"),
         ]);
         let hosts = [running("a", "qemu+ssh://vrm@a.dc1/system"), running("b", "vrm://b")];
         let found = diff(&directory.path().join("vrm.toml"), &hosts).expect("readable");

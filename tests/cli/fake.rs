@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
+use tokio_stream::Stream;
 use tokio_stream::wrappers::UnixListenerStream;
-use tokio_stream::{Stream, StreamExt};
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 use vrm::client::{Object, ObjectExt};
@@ -154,7 +154,7 @@ macro_rules! inventory {
                 let script = self.0.streams.lock().expect("no panic before").pop_front();
                 let Some(messages) = script else { return Ok(Response::new(Box::pin(tokio_stream::pending()))) };
                 let numbered = messages.into_iter().zip(1..).map(|(message, message_number)| {
-                    let position = Some(v1::StreamPosition { epoch: "e1".to_owned(), sequence: 42 + message_number });
+                    let position = Some(v1::StreamPosition { epoch: "e1".to_owned(), sequence: 46 });
                     Ok(v1::WatchResourcesResponse { position, message_number, message: Some(message) })
                 });
                 Ok(Response::new(Box::pin(tokio_stream::iter(numbered.collect::<Vec<_>>()))))

@@ -371,7 +371,7 @@ fn streams() -> World {
 #[test]
 fn a_watch_resumes_and_tells_each_change_once() {
     let server = Server::start(streams());
-    let outcome = run(&server, &["watch", "vms"]);
+    let outcome = run(&server, &["watch", "vms", "--timeout", "30s"]);
     assert_eq!(outcome.code, 1, "closed by an operator: {}", outcome.err);
     let lines: Vec<&str> =
         outcome.out.lines().map(|line| line.split_once("  ").map_or(line, |(_, rest)| rest)).collect();
@@ -381,14 +381,35 @@ fn a_watch_resumes_and_tells_each_change_once() {
 }
 
 #[test]
+fn a_watch_of_all_contexts_marks_each_line_and_waits_for_the_silent_one() {
+    let server =
+        Server::start(World { streams: std::sync::Mutex::new([streams_of_one_change()].into()), ..World::default() });
+    let home = home(&[("dc1", server.endpoint()), ("dc2", "unix:/nonexistent.sock".to_owned())]);
+    let path = home.path().to_str().expect("text");
+    let outcome = run_with(&["watch", "vms", "-A", "--timeout", "900ms"], &[("XDG_CONFIG_HOME", path)], "");
+    assert_eq!(outcome.code, 7, "{}", outcome.err);
+    assert!(outcome.out.lines().skip(1).all(|line| line.starts_with("dc1 ")), "{}", outcome.out);
+    assert!(outcome.err.contains("dc2: no daemon answers"), "{}", outcome.err);
+}
+
+fn streams_of_one_change() -> Vec<Message> {
+    vec![
+        started(true),
+        change(Kind::Snapshot, 1, v1::RunState::Running),
+        Message::SyncComplete(v1::SyncComplete { object_count: 1 }),
+        change(Kind::Changed, 2, v1::RunState::Off),
+    ]
+}
+
+#[test]
 fn a_watch_in_json_is_the_stream_one_message_a_line() {
     let server = Server::start(streams());
-    let outcome = run(&server, &["get", "vms", "-w", "-o", "json"]);
+    let outcome = run(&server, &["get", "vms", "-w", "-o", "json", "--timeout", "30s"]);
     let messages: Vec<serde_json::Value> = outcome.out.lines().map(json).collect();
     assert_eq!(messages.len(), 9, "{}", outcome.out);
     assert_eq!(messages[0]["started"]["snapshotFollows"], true);
     assert_eq!(messages[1]["change"]["virtualMachine"]["displayName"], "web-10");
-    assert_eq!(messages[1]["position"]["sequence"], "44");
+    assert_eq!(messages[1]["position"]["sequence"], "46");
 }
 
 #[test]

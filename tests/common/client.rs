@@ -1,6 +1,6 @@
 //! A client of the generated interface over the unix socket.
 
-use super::waiting::{PATIENCE, wait_for};
+use super::waiting::{PATIENCE, pause, wait_for};
 use hyper_util::rt::TokioIo;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -47,6 +47,21 @@ impl TestClient {
         });
         let channel = Endpoint::from_static("http://localhost").connect_with_connector(connector).await?;
         Ok(Self { channel })
+    }
+
+    /// Connects as soon as somebody listens.
+    pub async fn connected(socket: &Path) -> Self {
+        loop {
+            match Self::connect(socket).await {
+                Ok(client) => return client,
+                Err(_) => pause().await,
+            }
+        }
+    }
+
+    /// The connection, for calls that no generated client makes.
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
     }
 
     /// The inventory.

@@ -3,6 +3,8 @@
 use super::client::TestClient;
 use super::waiting::{PATIENCE, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -158,6 +160,15 @@ impl TestDaemon {
     /// A new client on a connection of its own.
     pub async fn client(&self) -> TestClient {
         TestClient::connect(&self.socket()).await.expect("the daemon accepts")
+    }
+
+    /// Asks the simulator's control socket.
+    pub fn simulate(&self, request: &serde_json::Value) {
+        let mut stream = UnixStream::connect(self.state.join("sim.sock")).expect("the control socket");
+        writeln!(stream, "{request}").expect("sent");
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).expect("answered");
+        assert!(answer.contains("\"ok\":true"), "{request}: {answer}");
     }
 
     /// Sends a signal.

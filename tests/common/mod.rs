@@ -5,8 +5,10 @@
 
 mod client;
 mod daemon;
+mod recording;
 mod waiting;
 
 pub use client::{Exact, Held, TestClient, held, of_change, of_resource, reason};
 pub use daemon::{Ended, TestDaemon, count, proc_status};
-pub use waiting::{PATIENCE, skip_because, wait_for, wait_until};
+pub use recording::Recording;
+pub use waiting::{PATIENCE, pause, skip_because, wait_for, wait_until};

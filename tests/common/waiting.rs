@@ -16,8 +16,13 @@ pub async fn wait_for<T>(what: &str, limit: Duration, mut ask: impl AsyncFnMut()
             return (value, asked.elapsed());
         }
         assert!(asked.elapsed() < limit, "waited {limit:?} in vain: {what}");
-        tokio::time::sleep(PAUSE).await;
+        pause().await;
     }
+}
+
+/// The pause between two looks at something that tells nobody when it changes.
+pub async fn pause() {
+    tokio::time::sleep(PAUSE).await;
 }
 
 /// Asks until it is so.

@@ -3,5 +3,14 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod checker;
 mod exit_codes;
+mod fake_libvirtd;
+mod full_disk;
+mod garbage;
+mod hung_hosts;
 mod ready;
+mod registration;
+mod reload;
+mod soak;
+mod unknown;

@@ -9,7 +9,7 @@ use crate::sources::{ROOT, entries, extension, files_below, read, shown};
 const EMPTY_SUFFIXES: [&str; 5] = ["Manager", "Helper", "Util", "Utils", "Info"];
 
 /// Names that are not ours to choose, or that a standard fixed.
-const ALLOWED: [&str; 7] = [
+const ALLOWED: [&str; 8] = [
     // google.rpc error details.
     "ErrorInfo",
     "RetryInfo",

@@ -51,7 +51,7 @@ fn numbered(
     messages: Vec<Message>,
 ) -> impl futures_util::Stream<Item = Result<v1::WatchResourcesResponse, ClientError>> {
     stream::iter(messages.into_iter().zip(1..).map(|(message, number)| {
-        let position = v1::StreamPosition { epoch: "e1".to_owned(), sequence: 10 + number };
+        let position = v1::StreamPosition { epoch: "e1".to_owned(), sequence: 12 };
         Ok(v1::WatchResourcesResponse { position: Some(position), message_number: number, message: Some(message) })
     }))
 }
@@ -178,4 +178,13 @@ async fn closing_says_when_to_come_back() {
     let (pauses, _, error) = follow(attempts).await;
     assert_eq!(pauses.iter().map(|(_, pause)| *pause).collect::<Vec<_>>(), [3, 0]);
     assert!(matches!(error, ClientError::SessionClosed));
+}
+
+#[tokio::test]
+async fn a_patient_watch_waits_for_a_daemon_that_never_answered() {
+    let attempts = vec![Attempt::Fails(unreachable()), Attempt::Messages(vec![started(true), sync()])];
+    let fake = Fake { attempts: attempts.into(), ..Fake::default() };
+    let mut watcher = Watcher::new(fake, WatchQuery { patient: true, ..WatchQuery::default() });
+    assert!(matches!(watcher.next().await, Ok(WatchEvent::Disconnected { .. })));
+    assert!(matches!(watcher.next().await, Ok(WatchEvent::Message { .. })));
 }
