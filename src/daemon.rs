@@ -8,6 +8,9 @@ mod instance;
 mod lifecycle;
 mod northbound;
 mod opener;
+mod options;
 mod service;
+mod sim_control;
 
-pub use lifecycle::{Exit, Options, check, run};
+pub use lifecycle::{check, run};
+pub use options::{Exit, Options};

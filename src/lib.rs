@@ -1,4 +1,22 @@
-//! `vrm`: the virtualized resource manager of ITU-T draft M.mivrcc.
+//! `vrm`: the *virtualized resource manager* of ITU-T draft M.mivrcc.
+//!
+//! One daemon, `vrmd`, per cluster of virtualization hosts: it wraps libvirt, keeps a live
+//! inventory of hosts, machines, storage and networks, and serves it over gRPC (`vrm.v1`) to the
+//! management systems above. `vrmctl` is the operator's command line. The map of the rooms below,
+//! who may import whom, and the invariants are in `ARCHITECTURE.md`.
+//!
+//! ```text
+//!   bin ─▶ daemon ─▶ cli, setup, northbound, collect ─▶ engine ─▶ store, changes ─▶ model
+//!                                                          │
+//!                                          hypervisor::port, inventory, host, wire, client
+//! ```
+//!
+//! Invariants, each with a test:
+//! * one writer: only the engine's task changes managed state;
+//! * committed before published, published before streamed, replied after commit;
+//! * pure modules (`inventory`, `model`) read no clock and do no I/O;
+//! * unknown is not off: without evidence the last known state stays and says that it is old;
+//! * one hung call, machine or host never delays another.
 
 #[cfg(feature = "daemon")]
 pub mod changes;

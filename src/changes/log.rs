@@ -71,6 +71,8 @@ pub struct ChangeLog {
     state: RwLock<State>,
     head: watch::Sender<u64>,
     status: watch::Sender<ListStatus>,
+    /// Counts forced gaps, for integrators' tests.
+    forced_gaps: watch::Sender<u64>,
     history: Arc<dyn TransitionHistory>,
 }
 
@@ -98,6 +100,7 @@ impl ChangeLog {
             epoch: restored.epoch,
             head: watch::Sender::new(state.head),
             status: watch::Sender::new(ListStatus::default()),
+            forced_gaps: watch::Sender::new(0),
             state: RwLock::new(state),
             history,
         }
@@ -140,6 +143,15 @@ impl ChangeLog {
 
     pub(super) fn watch_status(&self) -> watch::Receiver<ListStatus> {
         self.status.subscribe()
+    }
+
+    /// Makes every open stream behave as if its subscriber had been too slow (`vrmctl sim lag`).
+    pub fn force_gap(&self) {
+        self.forced_gaps.send_modify(|count| *count += 1);
+    }
+
+    pub(super) fn watch_forced_gaps(&self) -> watch::Receiver<u64> {
+        self.forced_gaps.subscribe()
     }
 
     /// Identity of the log.

@@ -4,192 +4,21 @@
 //! queued. Memory per subscriber: one round (16 bytes per changed object) and `sent` (24 bytes per
 //! slot); both bounded by the number of objects.
 
+use super::delivery::{
+    Delivery, DeliveryKind, DeliveryMode, GapPolicy, LagReason, Selector, StartError, StreamEvent, StreamItem,
+    SubscriptionOptions,
+};
 use super::digest::digest_of;
 use super::log::{ChangeLog, Slot};
 use super::position::{ListStatus, Position};
-use crate::model::{AttributeChange, Change, ChangeKind, ChangeSource, Object, ObjectClass, Timestamp};
+use crate::model::{Change, ChangeKind, Object, ObjectClass};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Transitions read at once: 256, a few hundred kilobytes at most.
 const TRANSITION_BATCH: usize = 256;
-
-/// Which changes a subscriber gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum DeliveryMode {
-    /// The latest state of every object that changed; states in between may be merged.
-    #[default]
-    State,
-    /// Every transition, in order, as long as it is kept.
-    Transitions,
-}
-
-/// What to do where the requested start is no longer kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum GapPolicy {
-    /// Say so, then send a snapshot.
-    #[default]
-    Resync,
-    /// Refuse.
-    Fail,
-}
-
-/// How a subscription starts and behaves.
-#[derive(Clone, Debug, Default)]
-pub struct SubscriptionOptions {
-    /// Start after this position; absent: with a snapshot.
-    pub resume_after: Option<Position>,
-    /// Without `resume_after`: no snapshot, only what comes.
-    pub updates_only: bool,
-    /// State or transitions.
-    pub mode: DeliveryMode,
-    /// Gap handling.
-    pub gap_policy: GapPolicy,
-    /// Longest silence before a heartbeat; absent: none.
-    pub heartbeat: Option<Duration>,
-    /// Least time between two rounds (state mode).
-    pub dampening: Duration,
-    /// End after the synchronised state was sent.
-    pub once: bool,
-}
-
-/// Which objects a subscriber wants.
-#[derive(Clone)]
-pub struct Selector {
-    /// Wanted classes; empty for all.
-    pub classes: Vec<ObjectClass>,
-    /// Further condition on the state after the change; absent: none.
-    pub matches: Option<Arc<dyn Fn(&Object) -> bool + Send + Sync>>,
-}
-
-impl std::fmt::Debug for Selector {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Selector")
-            .field("classes", &self.classes)
-            .field("filtered", &self.matches.is_some())
-            .finish()
-    }
-}
-
-impl Selector {
-    fn wants_class(&self, class: ObjectClass) -> bool {
-        self.classes.is_empty() || self.classes.contains(&class)
-    }
-
-    /// True if the object is wanted.
-    pub fn wants(&self, object: &Object) -> bool {
-        self.wants_class(object.class()) && self.matches.as_ref().is_none_or(|matches| matches(object))
-    }
-}
-
-/// Why the requested start is refused (gap policy *fail*), with what could be resumed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot resume: {reason:?}")]
-pub struct StartError {
-    /// Why.
-    pub reason: LagReason,
-    /// Oldest position that can be resumed after.
-    pub oldest: Position,
-    /// The head.
-    pub head: Position,
-}
-
-/// Why changes could not be delivered one by one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LagReason {
-    /// History before the oldest position is no longer kept.
-    Compacted,
-    /// The log has another epoch.
-    EpochChanged,
-    /// The position lies beyond the head.
-    PositionUnknown,
-    /// The subscriber reads more slowly than changes come.
-    SlowSubscriber,
-}
-
-/// One message of a stream, with its bookmark.
-#[derive(Clone, Debug)]
-pub struct StreamItem {
-    /// Everything wanted with a last change up to here has been sent.
-    pub position: u64,
-    /// The message.
-    pub event: StreamEvent,
-}
-
-/// What a stream tells.
-#[derive(Clone, Debug)]
-pub enum StreamEvent {
-    /// First message.
-    Started {
-        /// Head at start.
-        head: u64,
-        /// Oldest position that can be resumed after in this mode.
-        oldest: u64,
-        /// A snapshot follows.
-        snapshot_follows: bool,
-        /// How far the lists can be trusted.
-        status: ListStatus,
-    },
-    /// A change or snapshot entry.
-    Change(Box<Delivery>),
-    /// Everything up to the start has been sent; what follows is live.
-    SyncComplete {
-        /// Objects sent since the snapshot began; 0 on a resume.
-        object_count: u64,
-    },
-    /// Nothing else was to be said for the heartbeat interval.
-    Heartbeat {
-        /// Objects wanted now.
-        object_count: u64,
-        /// Digest over them; only while the stream is at the head (S10).
-        state_digest: Option<u64>,
-    },
-    /// A gap.
-    Lagged {
-        /// Why.
-        reason: LagReason,
-        /// Changes skipped, as far as known.
-        skipped: u64,
-        /// A snapshot follows.
-        snapshot_follows: bool,
-    },
-    /// The trust in the lists changed.
-    Status(ListStatus),
-}
-
-/// One object's new state.
-#[derive(Clone, Debug)]
-pub struct Delivery {
-    /// What happened.
-    pub kind: DeliveryKind,
-    /// The object; for a removal its last state.
-    pub object: Arc<Object>,
-    /// What differs from the previous revision (transitions mode).
-    pub attributes: Vec<AttributeChange>,
-    /// What caused it (transitions mode).
-    pub source: Option<ChangeSource>,
-    /// When it was seen.
-    pub time: Timestamp,
-    /// Changes merged into this one beside the one told.
-    pub merged: u64,
-}
-
-/// What happened to a delivered object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeliveryKind {
-    /// Snapshot entry.
-    Snapshot,
-    /// New.
-    Created,
-    /// Changed.
-    Changed,
-    /// Gone, or no longer wanted.
-    Removed,
-}
 
 /// What of a slot's object the client holds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -225,6 +54,7 @@ pub struct Subscription {
     options: SubscriptionOptions,
     head: watch::Receiver<u64>,
     status: watch::Receiver<ListStatus>,
+    forced_gaps: watch::Receiver<u64>,
     /// Everything up to here has been sent.
     cursor: u64,
     /// Position the client came with; 0 if it began with a snapshot.
@@ -264,10 +94,12 @@ impl Subscription {
     pub fn start(log: Arc<ChangeLog>, selector: Selector, options: SubscriptionOptions) -> Result<Self, StartError> {
         let head = log.watch_head();
         let status = log.watch_status();
+        let forced_gaps = log.watch_forced_gaps();
         let now = Instant::now();
         let mut subscription = Self {
             head,
             status,
+            forced_gaps,
             cursor: 0,
             started_at: 0,
             fence: 0,
@@ -582,6 +414,7 @@ impl Subscription {
                 let status = self.status.borrow_and_update().clone();
                 self.queue(self.cursor, StreamEvent::Status(status));
             }
+            _ = self.forced_gaps.changed() => self.fall_behind(),
             () = sleep_until(round_at) => {
                 self.purpose = if self.synchronized { Purpose::Live } else { self.purpose };
                 self.head.borrow_and_update();

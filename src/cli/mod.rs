@@ -1,1 +1,34 @@
-//! cli
+//! What `vrmctl` understands and shows: the grammar, tables, live views, exit codes.
+//!
+//! Knows the client and the interface, never the daemon: it builds without libvirt and SQLite.
+
+pub mod args;
+mod change;
+mod describe;
+mod details;
+pub mod exit;
+mod find;
+mod foreign;
+mod format;
+mod frame;
+mod get;
+mod heads;
+mod host_file;
+mod hosts;
+mod kind;
+mod local;
+mod output;
+mod page;
+mod proto_files;
+mod reference;
+mod run;
+mod selector;
+mod server;
+mod sheet;
+mod sim;
+mod states;
+mod watch;
+
+pub use args::Cli;
+pub use exit::{Exit, Failure};
+pub use run::{run, running_hosts};

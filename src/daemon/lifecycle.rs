@@ -2,6 +2,8 @@
 
 use super::instance::{self, LockError};
 use super::opener::SchemeOpener;
+use super::options::{Exit, Options};
+use super::sim_control::StreamControl;
 use super::{hosts, service};
 use crate::changes::{ChangeLog, Restored};
 use crate::collect::{self, Cadence, CollectorSettings};
@@ -14,10 +16,9 @@ use crate::model::history::TransitionHistory;
 use crate::model::host::{ConnectionState, Vrm};
 use crate::model::registration::HostRegistration;
 use crate::model::{Body, Object, ObjectClass, OutsideChanges, Timestamp};
-use crate::settings::{self, Inputs, Settings};
+use crate::settings::{self, Settings};
 use crate::store::{self, Journal, Loaded, StoreHandle};
 use crate::telemetry::{self, LogCounters};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,46 +31,6 @@ const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Everybody's first word is waited for at most 15 s (operations.md F22).
 const FIRST_WORD: Duration = Duration::from_secs(15);
-
-/// What the command line asks for.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Inputs of the settings.
-    pub inputs: Inputs,
-    /// Plaintext TCP on loopback.
-    pub insecure_loopback: bool,
-    /// Throw-away certificates.
-    pub dev_tls: Option<PathBuf>,
-    /// No removal guard.
-    pub allow_removals: bool,
-    /// Move the store away first.
-    pub set_aside_store: bool,
-}
-
-/// How the process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// As asked.
-    Clean,
-    /// It could not start, or failed while running.
-    Failed,
-    /// Another instance holds the state directory.
-    AnotherInstance,
-    /// Settings or store cannot be used.
-    InvalidSettingsOrStore,
-}
-
-impl Exit {
-    /// The exit code (design.md 10).
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Clean => 0,
-            Self::Failed => 1,
-            Self::AnotherInstance => 75,
-            Self::InvalidSettingsOrStore => 78,
-        }
-    }
-}
 
 /// Why the daemon does not start or go on: exit status and a text for people.
 #[derive(Debug)]
@@ -248,7 +209,8 @@ impl Running {
             .await
             .map_err(|error| Failure::invalid(with_hint(&error)))?;
         warn_all(&warnings);
-        serve_sim(settings, sim).await?;
+        let streams = StreamControl { changes: Arc::clone(&changes), sessions: northbound.sessions() };
+        serve_sim(settings, sim, streams)?;
         check_later(reader);
         northbound.ready();
         service::ready(&format!("{} hosts", changes.count(ObjectClass::Host)));
@@ -464,13 +426,13 @@ fn openers(settings: &Settings) -> Result<(SchemeOpener, SimHandle), Failure> {
 }
 
 /// Offers the simulator's control socket where a simulator is watched.
-async fn serve_sim(settings: &Settings, handle: SimHandle) -> Result<(), Failure> {
-    use crate::hypervisor::sim::control::{NoHook, bind_control, serve_control};
+fn serve_sim(settings: &Settings, handle: SimHandle, streams: StreamControl) -> Result<(), Failure> {
+    use crate::hypervisor::sim::control::{bind_control, serve_control};
     let simulated = settings.hosts.iter().any(|host| host.uris.iter().any(|uri| uri.starts_with("sim:")));
     if simulated {
         let path = settings.state_directory.join("sim.sock");
         let listener = bind_control(&path).map_err(|error| Failure::failed(format!("{}: {error}", path.display())))?;
-        tokio::spawn(serve_control(listener, handle, Arc::new(NoHook)));
+        tokio::spawn(serve_control(listener, handle, Arc::new(streams)));
     }
     Ok(())
 }

@@ -1,16 +1,16 @@
 //! Wires the gRPC server: sockets, services, health.
 
-use super::lifecycle::Options;
+use super::options::Options;
 use crate::changes::ChangeLog;
 use crate::engine::{EngineHandle, EngineVitals};
 use crate::model::Timestamp;
 use crate::model::name::DnScheme;
 use crate::model::registration::Profile;
 use crate::northbound::{
-    Listen, ListenError, Listening, Northbound, NorthboundParts, Published, SERVICES, ServerFacts, WatchLimits,
-    make_dev_tls,
+    Listen, ListenError, Listening, MetricsPage, MetricsSources, Northbound, NorthboundParts, Published, SERVICES,
+    ServerFacts, Sessions, WatchLimits, make_dev_tls,
 };
-use crate::settings::{self, Listener, Settings};
+use crate::settings::{self, Listener, Metrics, Settings};
 use crate::telemetry::LogCounters;
 use anyhow::Context;
 use std::sync::Arc;
@@ -42,6 +42,11 @@ impl Server {
         self.northbound.health.set(INVENTORY, true);
     }
 
+    /// Open streams.
+    pub(super) fn sessions(&self) -> Arc<Sessions> {
+        Arc::clone(&self.northbound.sessions)
+    }
+
     /// Ends streams and waits for open calls, bounded.
     pub(super) async fn stop(&self) {
         self.stop.cancel();
@@ -60,8 +65,8 @@ pub(super) async fn bind(
     vrm_id: &str,
     changes: &Arc<ChangeLog>,
     engine: &EngineHandle,
-    _vitals: &Arc<EngineVitals>,
-    _log: &LogCounters,
+    vitals: &Arc<EngineVitals>,
+    log: &LogCounters,
 ) -> anyhow::Result<Server> {
     let listening = listen(options, settings).await.map_err(|error| anyhow::anyhow!("{error:#}"))?;
     for address in listening.addresses() {
@@ -70,6 +75,7 @@ pub(super) async fn bind(
     if listening.is_insecure() {
         tracing::warn!("anybody on this machine may read without credential (--insecure-loopback)");
     }
+    let metrics = metrics_page(settings).await?;
     let stop = CancellationToken::new();
     let dn = DnScheme {
         prefix: settings.dn_prefix.clone(),
@@ -100,9 +106,31 @@ pub(super) async fn bind(
         stop: stop.clone(),
     })?;
     let northbound = Arc::new(northbound);
+    if let Some(page) = metrics {
+        let sources = MetricsSources {
+            log: Arc::clone(changes),
+            engine: Arc::clone(vitals),
+            sessions: Arc::clone(&northbound.sessions),
+            logging: log.clone(),
+        };
+        tokio::spawn(page.serve(sources, stop.clone()));
+    }
     let serving = Arc::clone(&northbound);
     let task = tokio::spawn(async move { serving.serve(listening).await });
     Ok(Server { northbound, stop, task: Mutex::new(Some(task)) })
+}
+
+/// The metrics page; a busy default address is no reason not to start, one that was asked for is.
+async fn metrics_page(settings: &Settings) -> anyhow::Result<Option<MetricsPage>> {
+    let Metrics::On { address, explicit } = settings.metrics else { return Ok(None) };
+    match MetricsPage::bind(address).await {
+        Ok(page) => Ok(Some(page)),
+        Err(error) if explicit => Err(error).with_context(|| format!("metrics page on {address}")),
+        Err(error) => {
+            tracing::warn!(%address, %error, "no metrics page; name another address with --metrics, or off");
+            Ok(None)
+        }
+    }
 }
 
 async fn listen(options: &Options, settings: &Settings) -> anyhow::Result<Listening> {

@@ -34,6 +34,10 @@ pub struct AnnotationPatch {
     pub user_label: Option<String>,
     /// New list of service references.
     pub service_refs: Option<Vec<String>>,
+    /// Service references to add to the list.
+    pub add_service_refs: Vec<String>,
+    /// Service references to take out of it.
+    pub remove_service_refs: Vec<String>,
 }
 
 /// Answer to a command.

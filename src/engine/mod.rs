@@ -19,7 +19,7 @@ pub use command::{AnnotationPatch, CommandContext, CommandError, Envelope};
 pub use handle::{EngineHandle, ProbeReport};
 pub use report::{Assignment, Cause, LinkState, Report};
 pub use run::{EngineEnd, EngineParts, start};
-pub use vitals::EngineVitals;
+pub use vitals::{EngineVitals, TURN_BOUNDS_US};
 
 #[cfg(test)]
 mod tests;

@@ -344,7 +344,14 @@ fn apply_patch(annotations: &mut Annotations, patch: AnnotationPatch) -> Result<
         }
         annotations.user_label = user_label;
     }
-    if let Some(service_refs) = patch.service_refs {
+    let mut service_refs = patch.service_refs.unwrap_or_else(|| annotations.service_refs.clone());
+    service_refs.retain(|held| !patch.remove_service_refs.contains(held));
+    for added in patch.add_service_refs {
+        if !service_refs.contains(&added) {
+            service_refs.push(added);
+        }
+    }
+    if service_refs != annotations.service_refs {
         if service_refs.len() > limits::SERVICE_REFS || service_refs.iter().any(|text| text.len() > limits::SERVICE_REF)
         {
             return Err(invalid(

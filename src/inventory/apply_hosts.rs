@@ -1,8 +1,8 @@
 //! Hosts, hypervisors, cluster and manager: registrations, connections, and their objects.
 
+use super::core::Inventory;
 use super::facts::{Evidence, LinkStanding};
 use super::hosts::{EndpointSource, HostSource, added, reason_code};
-use super::inventory::Inventory;
 use super::machine_state;
 use super::storage::Storage;
 use crate::model::capacity::Capacity;

@@ -1,7 +1,7 @@
 //! Machines and their snapshots: facts applied, objects made of instances.
 
+use super::core::Inventory;
 use super::facts::Evidence;
-use super::inventory::Inventory;
 use super::machine_state::{self, resource_state};
 use super::storage::disk_backings;
 use crate::model::host::{EndpointKey, HostFilesystem};

@@ -1,7 +1,7 @@
 //! Virtual networks: facts applied, objects made.
 
+use super::core::Inventory;
 use super::facts::Evidence;
-use super::inventory::Inventory;
 use crate::model::host::EndpointKey;
 use crate::model::{Body, HostId, Name};
 

@@ -1,7 +1,7 @@
 //! Pools, volumes, backings and images: facts applied, objects made.
 
+use super::core::Inventory;
 use super::facts::Evidence;
-use super::inventory::Inventory;
 use super::storage::PoolSource;
 use crate::model::annotation::{Expectation, ExpectationOrigin, ExpectationSetting};
 use crate::model::host::EndpointKey;

@@ -8,10 +8,10 @@ mod apply_hosts;
 mod apply_machines;
 mod apply_networks;
 mod apply_storage;
+mod core;
 mod diff;
 mod facts;
 mod hosts;
-mod inventory;
 mod machine_state;
 mod machines;
 mod networks;
@@ -19,8 +19,8 @@ mod restore;
 mod storage;
 mod table;
 
+pub use core::Inventory;
 pub use facts::{Evidence, InventorySettings, LinkStanding};
-pub use inventory::Inventory;
 pub use table::Effects;
 
 #[cfg(test)]

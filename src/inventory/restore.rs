@@ -22,18 +22,19 @@ pub(super) fn machines(objects: &[Arc<Object>]) -> Machines {
     let mut machines = Machines::default();
     for object in objects {
         if let Body::VirtualMachine(vm) = &object.body {
-            restore_machine(&mut machines, vm, snapshots.remove(&vm.uuid).unwrap_or_default());
+            let held = snapshots.remove(&vm.uuid).unwrap_or_default();
+            restore_machine(&mut machines, vm, &held);
         }
     }
     machines
 }
 
-fn restore_machine(machines: &mut Machines, vm: &VirtualMachine, snapshots: Vec<Snapshot>) {
+fn restore_machine(machines: &mut Machines, vm: &VirtualMachine, snapshots: &[Snapshot]) {
     let machine = machines.by_uuid.entry(vm.uuid).or_default();
     for instance in &vm.instances {
         let key = EndpointKey { host: instance.host.clone(), technology: instance.technology.clone() };
         let primary = vm.host.as_ref() == Some(&instance.host);
-        let held = if primary { snapshots.clone() } else { Vec::new() };
+        let held = if primary { snapshots.to_vec() } else { Vec::new() };
         let restored = Instance::restored(vm, &instance.display_name, instance.run_state, held);
         machine.instances.insert(key.clone(), restored);
         machines.at.entry(key).or_default().insert(vm.uuid);

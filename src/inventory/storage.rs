@@ -272,7 +272,8 @@ fn disk_backing(
     match pool {
         Some(pool) => Some(pool.pool.backing_source.clone()),
         None if filesystems.is_empty() => {
-            let directory = disk.source.rsplit_once('/').map_or("/", |(directory, _)| directory);
+            let directory = disk.source.rsplit_once('/').map(|(directory, _)| directory);
+            let directory = directory.filter(|directory| !directory.is_empty()).unwrap_or("/");
             Some(format!("local://{host}{directory}"))
         }
         None => Some(path_backing(host, &disk.source, filesystems)),

@@ -107,9 +107,21 @@ impl Table {
             self.create(evidence, name, state, annotations, body);
             return;
         };
-        state.since = if state == existing.state { existing.state.since } else { Volatile(evidence.now) };
+        state.since = if same_states(&state, &existing.state) { existing.state.since } else { Volatile(evidence.now) };
         let unchanged = state == existing.state && annotations == existing.annotations && body == existing.body;
-        let mut object = Object { state, annotations, body, ..Object::clone(&existing) };
+        // Field by field: a clone of the whole would copy a body only to drop it.
+        let mut object = Object {
+            name: existing.name.clone(),
+            uid: existing.uid,
+            revision: existing.revision,
+            created_sequence: existing.created_sequence,
+            last_change_sequence: existing.last_change_sequence,
+            create_time: existing.create_time,
+            change_time: existing.change_time,
+            state,
+            annotations,
+            body,
+        };
         if unchanged {
             let object = Arc::new(object);
             self.objects.insert(name.clone(), Arc::clone(&object));
@@ -200,6 +212,11 @@ impl Table {
             }
         }
     }
+}
+
+/// True if nothing but the reason differs: another word for the same state starts no new one.
+fn same_states(one: &ResourceState, other: &ResourceState) -> bool {
+    ResourceState { reason: other.reason.clone(), ..one.clone() } == *other
 }
 
 /// A uid that needs no source of chance: equal inputs never occur twice in one log.

@@ -21,7 +21,10 @@ const DESCRIPTION: usize = 1_500;
 
 /// A failed call.
 #[derive(Clone, Debug)]
-pub struct Failure {
+pub struct Failure(Box<Facts>);
+
+#[derive(Clone, Debug)]
+struct Facts {
     reason: Reason,
     message: String,
     metadata: HashMap<String, String>,
@@ -36,7 +39,7 @@ pub struct Failure {
 impl Failure {
     /// A failure with a message for people.
     pub fn new(reason: Reason, message: impl AsRef<str>) -> Self {
-        Self {
+        Self(Box::new(Facts {
             reason,
             message: short(message.as_ref()),
             metadata: HashMap::new(),
@@ -46,7 +49,7 @@ impl Failure {
             quota: None,
             retry: retry_after(reason),
             request_id: None,
-        }
+        }))
     }
 
     /// A request field that is missing, malformed or out of range.
@@ -58,7 +61,7 @@ impl Failure {
     pub fn violation(reason: Reason, field: &str, description: impl AsRef<str>) -> Self {
         let description = cut(description.as_ref(), DESCRIPTION);
         let mut failure = Self::new(reason, format!("{field}: {description}")).with("field", field);
-        failure.violations.push((field.to_owned(), description));
+        failure.0.violations.push((field.to_owned(), description));
         failure
     }
 
@@ -71,51 +74,52 @@ impl Failure {
     /// Adds a metadata value.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl AsRef<str>) -> Self {
-        self.metadata.insert(key.to_owned(), short(value.as_ref()));
+        self.0.metadata.insert(key.to_owned(), short(value.as_ref()));
         self
     }
 
     /// Names the object concerned: its type and name.
     #[must_use]
     pub fn resource(mut self, kind: &'static str, name: &str) -> Self {
-        self.resource = Some((kind, short(name)));
+        self.0.resource = Some((kind, short(name)));
         self
     }
 
     /// Names the precondition that is not met: its type and whose it is.
     #[must_use]
     pub fn precondition(mut self, kind: &'static str, subject: impl AsRef<str>) -> Self {
-        self.precondition = Some((kind, short(subject.as_ref())));
+        self.0.precondition = Some((kind, short(subject.as_ref())));
         self
     }
 
     /// Names the bound that was hit.
     #[must_use]
     pub fn quota(mut self, subject: impl AsRef<str>) -> Self {
-        self.quota = Some(short(subject.as_ref()));
+        self.0.quota = Some(short(subject.as_ref()));
         self
     }
 
     /// The id under which the log tells more.
     #[must_use]
     pub fn request_id(mut self, id: impl Into<String>) -> Self {
-        self.request_id = Some(id.into());
+        self.0.request_id = Some(id.into());
         self
     }
 
     /// Why.
     pub fn reason(&self) -> Reason {
-        self.reason
+        self.0.reason
     }
 
     /// For people.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 }
 
 impl From<Failure> for Status {
-    fn from(failure: Failure) -> Self {
+    fn from(Failure(failure): Failure) -> Self {
+        let failure = *failure;
         let mut details = ErrorDetails::new();
         details.set_error_info(word(failure.reason), DOMAIN, failure.metadata);
         for (field, description) in failure.violations {

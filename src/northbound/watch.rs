@@ -64,8 +64,8 @@ impl Watching {
         let effective = effective_options(&options);
         let filter = object_filter(&request.filter, &classes)?;
         let now = self.published.now;
-        let matches: Option<Arc<dyn Fn(&crate::model::Object) -> bool + Send + Sync>> =
-            if filter.is_empty() { None } else { Some(Arc::new(move |object| filter.matches(object, now()))) };
+        let is_free = filter.is_empty();
+        let matches = move |object: &crate::model::Object| filter.matches(object, now());
         let facts = SessionFacts {
             actor: caller.actor(None)?,
             method: "vrm.v1.InventoryService/WatchResources".to_owned(),
@@ -75,7 +75,10 @@ impl Watching {
             options: effective.clone(),
         };
         let session = self.sessions.enter(&caller.identity, facts)?;
-        let selector = Selector { classes, matches };
+        let mut selector = Selector { classes, matches: None };
+        if !is_free {
+            selector.matches = Some(Arc::new(matches));
+        }
         let log = Arc::clone(&self.published.log);
         let subscription = Subscription::start(log, selector, options).map_err(|error| cannot_resume(&error))?;
         let (sender, receiver) = mpsc::channel(1);
@@ -353,3 +356,6 @@ fn cannot_resume(error: &StartError) -> Failure {
         .with("oldest", error.oldest.sequence.to_string())
         .with("head", error.head.sequence.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,8 @@
 use super::error::SettingsError;
 use super::fragment::{Fragment, HostTable};
 use super::hosts::{HostSetting, merged, parse_host_argument};
-use super::validated::{Settings, Validation, parse_listener, parse_metrics, parse_profile};
+use super::profile::parse_profile;
+use super::validated::{Settings, Validation, parse_listener, parse_metrics};
 use std::path::{Path, PathBuf};
 
 /// Default main file; drop-ins lie beside it in `vrm.d/` and `hosts.d/`.

@@ -2,7 +2,7 @@
 
 use super::error::SettingsError;
 use super::fragment::HostTable;
-use super::validated::{Profile, parse_profile};
+use super::profile::{Profile, parse_profile};
 use std::collections::BTreeMap;
 
 /// One host of the settings. Addresses are checked further when they are opened.

@@ -7,12 +7,14 @@ mod error;
 mod files;
 mod fragment;
 mod hosts;
+mod profile;
 mod validated;
 
 pub use error::SettingsError;
 pub use files::{Inputs, load};
 pub use hosts::{HostSetting, parse_host_argument};
-pub use validated::{Credential, Listener, Metrics, OutsideChanges, Profile, Settings};
+pub use profile::Profile;
+pub use validated::{Credential, Listener, Metrics, OutsideChanges, Settings};
 
 #[cfg(test)]
 mod tests;

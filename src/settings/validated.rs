@@ -3,20 +3,11 @@
 use super::error::SettingsError;
 use super::fragment::{CredentialTable, Fragment};
 use super::hosts::HostSetting;
+use super::profile::{Profile, parse_profile};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// Upper bound of what is done to hosts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Profile {
-    /// Read-only.
-    #[default]
-    Monitor,
-    /// Read-write.
-    Manage,
-}
 
 /// What an outside stop or start does to an expectation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -293,15 +284,6 @@ pub(super) fn parse_listener(text: &str) -> Result<Listener, String> {
         Some(path) if !path.is_empty() => Ok(Listener::Unix(path.into())),
         Some(_) => Err("unix: needs a path".into()),
         None => text.parse().map(Listener::Tcp).map_err(|_| format!("{text:?} is neither unix:PATH nor ADDRESS:PORT")),
-    }
-}
-
-/// Reads a profile's name.
-pub(super) fn parse_profile(text: &str) -> Result<Profile, String> {
-    match text {
-        "monitor" => Ok(Profile::Monitor),
-        "manage" => Ok(Profile::Manage),
-        other => Err(format!("{other:?} is neither monitor nor manage")),
     }
 }
 

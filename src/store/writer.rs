@@ -40,7 +40,7 @@ pub struct StoreHandle {
 
 #[derive(Debug)]
 enum Message {
-    Commit(Transaction),
+    Commit(Box<Transaction>),
     Flush(tokio::sync::oneshot::Sender<()>),
 }
 
@@ -48,7 +48,7 @@ impl StoreHandle {
     /// Hands over a transaction; never blocks. The engine bounds what is outstanding.
     pub fn submit(&self, transaction: Transaction) {
         // A closed queue means that the writer ended as fatal: the engine hears of it by its ack.
-        let _ = self.queue.send(Message::Commit(transaction));
+        let _ = self.queue.send(Message::Commit(Box::new(transaction)));
     }
 
     /// Waits until everything handed over so far was tried.
@@ -90,7 +90,7 @@ impl Writer {
             let mut next = Some(first);
             while let Some(message) = next.take() {
                 match message {
-                    Message::Commit(transaction) => group.push(transaction),
+                    Message::Commit(transaction) => group.push(*transaction),
                     Message::Flush(done) => flushes.push(done),
                 }
                 if group.len() < GROUP {

@@ -13,6 +13,7 @@ pub mod json;
     unused_qualifications,
     clippy::all,
     clippy::pedantic,
+    clippy::allow_attributes_without_reason,
     clippy::disallowed_methods,
     reason = "generated"
 )]

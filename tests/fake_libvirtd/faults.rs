@@ -49,7 +49,7 @@ fn endpoint(uri: &str) -> Arc<dyn Hypervisor> {
         uris: vec![uri.to_owned()],
         credential: String::new(),
         profile: None,
-        allow_insecure: false,
+        allow_insecure: true,
         labels: BTreeMap::new(),
         origin: HostOrigin::File,
     };
@@ -161,6 +161,81 @@ async fn states_are_read_one_by_one_when_every_worker_hangs() {
 }
 
 #[tokio::test]
+async fn calls_beyond_the_queue_are_refused_as_busy() {
+    let (site, _link) = Site::connected(1).await;
+    site.daemon.behave(|behaviour| {
+        behaviour.hang.insert(procedure::GET_LIB_VERSION);
+    });
+    let deadline = Duration::from_millis(500);
+    let calls = (0..50).map(|_| site.hypervisor.probe(deadline));
+    let outcomes = futures_util::future::join_all(calls).await;
+    let count =
+        |wanted: fn(&HypervisorError) -> bool| outcomes.iter().filter(|end| end.as_ref().is_err_and(wanted)).count();
+    let (busy, late) = (
+        count(|error| matches!(error, HypervisorError::Busy(_))),
+        count(|error| matches!(error, HypervisorError::TimedOut(_))),
+    );
+    assert_eq!(busy + late, 50, "{outcomes:?}");
+    assert!((17..=18).contains(&busy), "one runs, 32 wait, the others are refused: {busy}");
+}
+
+/// Connects again and again to an address where nobody ever answers.
+async fn costs_only_its_deadline(uri: &str) {
+    let hypervisor = endpoint(uri);
+    for _ in 0..10 {
+        let asked = Instant::now();
+        let error = hypervisor.connect(SHORT).await.expect_err("nobody answers");
+        assert_eq!(error, HypervisorError::TimedOut(SHORT));
+        assert!(asked.elapsed() < Duration::from_secs(1), "took {:?}", asked.elapsed());
+    }
+    wait(|| hypervisor.vitals().stuck_threads == 0, "stuck threads come back").await;
+}
+
+#[tokio::test]
+async fn a_silent_tcp_port_costs_its_deadline() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+    let port = listener.local_addr().expect("bound").port();
+    costs_only_its_deadline(&format!("qemu+tcp://localhost:{port}/system")).await;
+}
+
+#[tokio::test]
+async fn a_host_that_drops_packets_costs_the_deadline() {
+    use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
+    let full = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    bind(&full, &std::net::SocketAddr::from(([127, 0, 0, 1], 0))).expect("binds");
+    listen(&full, 0).expect("listens");
+    let address = std::net::SocketAddr::try_from(getsockname(&full).expect("bound")).expect("an address");
+    // One connection fills the queue; what the kernel cannot queue it does not answer.
+    let _first = std::net::TcpStream::connect(address).expect("connects");
+    let attempt = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300));
+    assert!(attempt.is_err(), "the queue is full");
+    costs_only_its_deadline(&format!("qemu+tcp://127.0.0.1:{}/system", address.port())).await;
+}
+
+#[tokio::test]
+async fn a_child_process_that_says_nothing_is_ended() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let command = folder.path().join("mute");
+    std::fs::write(&command, "#!/bin/sh\nexec sleep 1000\n").expect("written");
+    std::fs::set_permissions(&command, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
+    let hypervisor = endpoint(&format!("qemu+ext:///system?command={}", command.display()));
+    let deadline = Duration::from_millis(300);
+    for _ in 0..5 {
+        let error = hypervisor.connect(deadline).await.expect_err("nobody answers");
+        assert_eq!(error, HypervisorError::TimedOut(deadline));
+    }
+    wait(|| hypervisor.vitals().stuck_threads == 0, "stuck threads come back").await;
+    wait(|| children() == 0, "the commands are gone").await;
+}
+
+/// Child processes of this process, over all its threads.
+fn children() -> usize {
+    let threads = std::fs::read_dir("/proc/self/task").expect("readable").flatten();
+    let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    lists.map(|list| list.split_whitespace().count()).sum()
+}
+
+#[tokio::test]
 async fn an_idle_connection_that_ends_is_told_and_made_again_with_its_subscriptions() {
     let (site, mut link) = Site::connected(1).await;
     assert_eq!(site.daemon.subscriptions(), 1);
@@ -217,6 +292,22 @@ async fn more_machines_than_the_protocol_lists_are_an_error_but_no_loss() {
     let error = site.hypervisor.observe(Scope::MachineStates, PATIENCE).await.expect_err("too many");
     assert!(matches!(error, HypervisorError::Malformed { .. }), "{error:?}");
     site.hypervisor.probe(PATIENCE).await.expect("still connected");
+}
+
+#[tokio::test]
+async fn a_definition_that_must_not_be_read_leaves_its_machine_listed() {
+    let bomb = r#"<!DOCTYPE d [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><domain><name>&b;</name></domain>"#;
+    let long = format!("<domain><name>x</name><description>{}</description></domain>", "x".repeat(5 << 20));
+    for (definition, what) in [(bomb, "a document type"), (long.as_str(), "5 MiB"), ("<domain><na", "half a document")]
+    {
+        let (site, _link) = Site::connected(2).await;
+        site.daemon.behave(|behaviour| behaviour.definition = Some(definition.into()));
+        let seen = site.hypervisor.observe(Scope::Machines, PATIENCE).await.expect("the others are read");
+        let unread =
+            seen.facts.iter().filter(|fact| matches!(fact, Fact::Machine(machine) if machine.definition.is_err()));
+        assert_eq!(unread.count(), 2, "{what}: {seen:?}");
+        site.hypervisor.probe(PATIENCE).await.expect("still connected");
+    }
 }
 
 #[tokio::test]

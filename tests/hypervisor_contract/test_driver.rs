@@ -11,16 +11,14 @@ use vrm::model::registration::Profile;
 
 const URI: &str = "test:///default";
 
-struct TestDriver {
-    endpoint: Arc<dyn Hypervisor>,
-    /// Keeps the process's one world alive and changes it.
-    outside: Connect,
-}
+/// The test driver's world, seen and changed over a connection of its own.
+pub struct World(Connect);
 
-impl TestDriver {
-    async fn new() -> Self {
-        let endpoint = endpoint(URI, Profile::Manage);
-        let outside = Connect::open(Some(URI)).expect("opens");
+impl World {
+    /// Adds what the contract needs to the default world: a machine that is off, snapshots, a volume.
+    /// Exists as long as a connection to it is open.
+    pub fn new(uri: &str) -> Self {
+        let outside = Connect::open(Some(uri)).expect("opens");
         let off = "<domain type='test'><name>off</name><memory>65536</memory><os><type>hvm</type></os></domain>";
         outside.define_domain_xml(off).expect("defines");
         let running = outside.lookup_domain_by_name("test").expect("the default machine");
@@ -31,17 +29,29 @@ impl TestDriver {
         let pool = outside.lookup_storage_pool_by_name("default-pool").expect("the default pool");
         let volume = "<volume><name>v1</name><capacity>1048576</capacity></volume>";
         StorageVol::create_xml(&pool, volume, 0).expect("creates");
-        Self { endpoint, outside }
+        Self(outside)
     }
 
-    fn change(&self, act: &Act) -> Result<(), virt::error::Error> {
+    /// Does something to it.
+    pub fn change(&self, act: &Act) -> Result<(), virt::error::Error> {
         match act {
-            Act::StopMachine(uuid) => self.outside.lookup_domain_by_uuid(*uuid)?.destroy(),
-            Act::StartMachine(uuid) => self.outside.lookup_domain_by_uuid(*uuid)?.create(),
-            Act::StopPool(pool) => self.outside.lookup_storage_pool_by_name(pool)?.destroy(),
-            Act::StopNetwork(network) => self.outside.lookup_network_by_name(network)?.destroy(),
+            Act::StopMachine(uuid) => self.0.lookup_domain_by_uuid(*uuid)?.destroy(),
+            Act::StartMachine(uuid) => self.0.lookup_domain_by_uuid(*uuid)?.create(),
+            Act::StopPool(pool) => self.0.lookup_storage_pool_by_name(pool)?.destroy(),
+            Act::StopNetwork(network) => self.0.lookup_network_by_name(network)?.destroy(),
             Act::Hang | Act::Cut | Act::Release => unreachable!("declared as not possible"),
         }
+    }
+}
+
+struct TestDriver {
+    endpoint: Arc<dyn Hypervisor>,
+    world: World,
+}
+
+impl TestDriver {
+    async fn new() -> Self {
+        Self { endpoint: endpoint(URI, Profile::Manage), world: World::new(URI) }
     }
 }
 
@@ -55,7 +65,7 @@ impl Subject for TestDriver {
     }
 
     fn act(&self, act: Act) -> BoxFuture<'_, ()> {
-        Box::pin(async move { self.change(&act).expect("it can be done") })
+        Box::pin(async move { self.world.change(&act).expect("it can be done") })
     }
 }
 

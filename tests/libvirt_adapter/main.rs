@@ -1,4 +1,6 @@
 //! The libvirt adapter on the drivers that run inside the process: libvirt's test driver and real QEMU.
+#![expect(clippy::panic, reason = "helpers of tests fail by panicking")]
+
 #[path = "../hypervisor_contract/embed.rs"]
 mod embed;
 mod qemu;

@@ -31,7 +31,7 @@ fn control(observation: &Observation, wanted: uuid::Uuid) -> Option<ControlState
         Fact::MachineControl { uuid, control } if *uuid == wanted => Some(*control),
         _ => None,
     });
-    verdicts.last()
+    verdicts.reduce(|_, later| later)
 }
 
 #[tokio::test]
@@ -143,6 +143,11 @@ async fn a_hung_process_is_left_out_and_taken_back() {
     hypervisor.probe(Duration::from_secs(1)).await.expect("the control lane is not affected");
     let states_meanwhile = hypervisor.observe(Scope::MachineStates, Duration::from_secs(1)).await;
     assert_eq!(states(&states_meanwhile.expect("not affected"))["hung"].run_state, RunState::Running);
+
+    let one = hypervisor.observe(Scope::Machine(hung), Duration::from_secs(2)).await.expect("its definition is read");
+    assert!(machines(&one)["hung"].definition.is_ok(), "as it was when it still answered");
+    let all = hypervisor.observe(Scope::Machines, Duration::from_secs(3)).await.expect("all are read");
+    assert_eq!(machines(&all).len(), 2);
 
     // Then it is known, and left out.
     let deadline = Instant::now() + PATIENCE;

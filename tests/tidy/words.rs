@@ -9,7 +9,7 @@ use crate::sources::{ROOT, entries, extension, files_below, read, shown};
 const EMPTY_SUFFIXES: [&str; 5] = ["Manager", "Helper", "Util", "Utils", "Info"];
 
 /// Names that are not ours to choose, or that a standard fixed.
-const ALLOWED: [&str; 7] = [
+const ALLOWED: [&str; 8] = [
     // google.rpc error details.
     "ErrorInfo",
     "RetryInfo",
@@ -19,6 +19,8 @@ const ALLOWED: [&str; 7] = [
     // vrm.v1.AdminService.
     "GetServerInfo",
     "ServerInfo",
+    // Required by a trait of tonic.
+    "ConnectInfo",
 ];
 
 /// Production lines a source file may have.

@@ -242,6 +242,20 @@ async fn a_removed_name_that_returns_is_created_anew_for_a_live_subscriber() {
     assert_eq!(copy.held, writer.expected(None));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_forced_gap_is_told_and_nothing_is_missed() {
+    let mut writer = Writer::new();
+    writer.put(1, "red");
+    let mut subscription = start(&writer, all(), SubscriptionOptions::default());
+    let mut copy = Copy::default();
+    drain(&mut subscription, &mut copy).await;
+    writer.log.force_gap();
+    let items = drain(&mut subscription, &mut copy).await;
+    assert_eq!(kinds(&items), ["lagged SlowSubscriber"]);
+    writer.put(1, "blue");
+    assert_eq!(kinds(&drain(&mut subscription, &mut copy).await), ["changed"]);
+}
+
 #[test]
 fn digest_test_vectors_of_the_interface() {
     assert_eq!(digest_of("", 0), 0xa8c7_f832_281a_39c5);

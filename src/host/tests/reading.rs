@@ -2,7 +2,7 @@
 
 use super::super::machine::{cpu_list, cpu_time_ns, memory};
 use super::super::{LocalHost, Mount, MountTable, Root, Space, SpaceProbe};
-use super::root;
+use super::{Tree, server};
 use crate::model::host::{HostDisk, HostNic, HugePages, NumaNode};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,19 +10,19 @@ use std::time::Duration;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A server of fixtures on which everything answers except `/mnt/broken`; `/odd` has no size.
-fn server() -> LocalHost {
+/// On the server of fixtures everything answers except `/mnt/broken`; `/odd` has no size.
+fn local(tree: &Tree) -> LocalHost {
     let probe = SpaceProbe::asking(|path| match path.file_name().and_then(|name| name.to_str()) {
         Some("broken") => Err(std::io::Error::other("input/output error")),
         Some("odd") => Ok(Space::default()),
         _ => Ok(Space { size_bytes: 1000, available_bytes: 250 }),
     });
-    LocalHost::with_probe(root("server"), probe, DEADLINE)
+    LocalHost::with_probe(tree.root(), probe, DEADLINE)
 }
 
 #[test]
 fn interfaces_of_the_host_without_those_of_guests() {
-    let nics = server().devices().0.nics.expect("readable");
+    let nics = local(&server()).devices().0.nics.expect("readable");
     let names: Vec<&str> = nics.iter().map(|nic| nic.name.as_str()).collect();
     assert_eq!(names, ["bond0", "bond0.100", "br0", "eno1", "eno2"]);
     let expected = HostNic {
@@ -43,7 +43,7 @@ fn interfaces_of_the_host_without_those_of_guests() {
 
 #[test]
 fn disks_with_a_medium_and_no_virtual_ones() {
-    let disks = server().devices().0.disks.expect("readable");
+    let disks = local(&server()).devices().0.disks.expect("readable");
     let names: Vec<&str> = disks.iter().map(|disk| disk.name.as_str()).collect();
     assert_eq!(names, ["nvme0n1", "sda", "sdram", "vda"]);
     let nvme = HostDisk {
@@ -69,7 +69,7 @@ fn disks_with_a_medium_and_no_virtual_ones() {
 
 #[test]
 fn real_filesystems_once_each_and_what_does_not_answer_named() {
-    let (facts, statistics, errors) = server().read();
+    let (facts, statistics, errors) = local(&server()).read();
     let filesystems = facts.filesystems.expect("readable");
     let listed: Vec<(&str, &str, u64, bool)> = filesystems
         .iter()
@@ -101,7 +101,8 @@ fn a_filesystem_that_stops_answering_keeps_its_size() {
         true => Err(std::io::Error::other("gone")),
         false => Ok(Space { size_bytes: 7, available_bytes: 1 }),
     });
-    let local = LocalHost::with_probe(root("server"), probe, DEADLINE);
+    let tree = server();
+    let local = LocalHost::with_probe(tree.root(), probe, DEADLINE);
     let before = local.devices().0.filesystems;
     fails.store(true, Ordering::SeqCst);
     let (after, errors) = local.devices();
@@ -113,7 +114,7 @@ fn a_filesystem_that_stops_answering_keeps_its_size() {
 
 #[test]
 fn operating_system_memory_and_processors() {
-    let (facts, statistics, _) = server().read();
+    let (facts, statistics, _) = local(&server()).read();
     assert_eq!(facts.os_name.as_deref(), Some("Debian GNU/Linux 12 (bookworm)"));
     assert_eq!(facts.kernel_version.as_deref(), Some("6.1.0-25-amd64"));
     assert!(facts.not_available.is_empty());
@@ -130,7 +131,7 @@ fn operating_system_memory_and_processors() {
 
 #[test]
 fn numa_nodes_with_memory_and_processors() {
-    let nodes = server().numa_nodes();
+    let nodes = local(&server()).numa_nodes();
     let node = |id, cpu_ids| NumaNode { id, memory_bytes: 32_903_214 * 1024, cpu_ids };
     assert_eq!(nodes[0], node(0, vec![0, 1, 2, 3, 8, 9, 10, 11]));
     assert_eq!(nodes[1], node(1, vec![4, 5, 6, 7, 12, 13, 14, 15]));
@@ -150,7 +151,8 @@ fn mount_point(local: &LocalHost, path: &str) -> String {
 
 #[test]
 fn paths_lie_on_the_nearest_mount_and_links_are_followed() {
-    let local = server();
+    let tree = server();
+    let local = local(&tree);
     for (path, expected) in [
         ("/etc/passwd", "/"),
         ("/var/lib/libvirt/images/a.qcow2", "/var/lib/libvirt"),
@@ -172,7 +174,7 @@ fn paths_lie_on_the_nearest_mount_and_links_are_followed() {
 
 #[test]
 fn network_filesystems_have_canonical_sources() {
-    let table = MountTable::read(&root("server")).expect("readable");
+    let table = MountTable::read(&server().root()).expect("readable");
     let sources: Vec<String> = table.mounts().iter().filter_map(Mount::network_source).collect();
     let expected = [
         "nfs://nas.example/export/vms",
@@ -196,8 +198,9 @@ fn a_machine_without_files_says_so() {
 
 #[test]
 fn nonsense_in_files_gives_absent_figures() {
-    assert!(memory(&root("minimal")).is_err());
-    assert!(cpu_time_ns(&root("minimal")).is_empty());
+    let tree = Tree::unpack("minimal");
+    assert!(memory(&tree.root()).is_err());
+    assert!(cpu_time_ns(&tree.root()).is_empty());
 }
 
 #[test]

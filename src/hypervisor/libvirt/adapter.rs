@@ -61,10 +61,22 @@ impl LibvirtHypervisor {
         let generation = self.generation.fetch_add(1, Ordering::SeqCst) + 1;
         let (target, counters) = (self.target.clone(), self.counters.clone());
         let Opened { connection, hypervisor, events } =
-            Connection::open(target, counters, generation, deadline).await?;
+            Connection::open(target, counters, generation, deadline).await.map_err(|error| match error {
+                // Of the last step's share: the whole was what the caller waited for.
+                HypervisorError::TimedOut(_) => HypervisorError::TimedOut(deadline),
+                other => self.explain(other),
+            })?;
         self.memory.new_connection();
         *self.current() = Some(connection);
         Ok(Link { generation, hypervisor, events })
+    }
+
+    /// The machine we run on is there: a link to it that is lost is a service that is lost.
+    fn explain(&self, error: HypervisorError) -> HypervisorError {
+        match error {
+            HypervisorError::Unreachable(text) if self.target.is_local() => HypervisorError::ServiceLost(text),
+            other => other,
+        }
     }
 
     /// Reads on one lane with that lane's connection.
@@ -118,8 +130,8 @@ impl LibvirtHypervisor {
     async fn read_hypervisor(&self, deadline: Duration) -> Result<Observation, HypervisorError> {
         let hypervisor = self.connected()?.hypervisor(deadline).await?;
         let mut observation = self
-            .read(Purpose::Control, deadline, |connect, _, _| {
-                let facts = vec![Fact::Host(Box::new(host::host(connect)?))];
+            .read(Purpose::Control, deadline, |connect, memory, _| {
+                let facts = vec![Fact::Host(Box::new(host::host(connect, memory)?))];
                 Ok(Observation { time: now(), facts, errors: Vec::new() })
             })
             .await?;
@@ -127,17 +139,21 @@ impl LibvirtHypervisor {
         Ok(observation)
     }
 
-    /// A poll that hangs says that some hypervisor process does; the next one finds out which.
     async fn read_statistics(&self, deadline: Duration) -> Result<Observation, HypervisorError> {
-        let result = self
-            .read(Purpose::Poll, deadline, |connect, memory, own| statistics::all(connect, memory, own.bulk.figures))
-            .await;
+        self.read(Purpose::Poll, deadline, |connect, memory, own| statistics::all(connect, memory, own.bulk.figures))
+            .await
+    }
+
+    /// A reading that hangs says that some hypervisor process does; the next one finds out which.
+    fn take_note(&self, scope: &Scope, result: &Result<Observation, HypervisorError>) {
+        let hung = matches!(result, Err(HypervisorError::TimedOut(_)));
         let mut quarantine = self.memory.quarantine();
-        if matches!(result, Err(HypervisorError::TimedOut(_))) {
-            quarantine.poll_timed_out();
+        match scope {
+            Scope::Statistics | Scope::Machines if hung => quarantine.poll_timed_out(),
+            Scope::Machine(uuid) if hung => quarantine.call_timed_out(*uuid),
+            _ => {}
         }
         self.counters.set_quarantined(quarantine.count());
-        result
     }
 }
 
@@ -160,7 +176,9 @@ impl Hypervisor for LibvirtHypervisor {
 
     fn observe(&self, scope: Scope, deadline: Duration) -> BoxFuture<'_, Result<Observation, HypervisorError>> {
         Box::pin(async move {
-            let mut observation = self.read_scope(scope, deadline).await?;
+            let result = self.read_scope(scope.clone(), deadline).await;
+            self.take_note(&scope, &result);
+            let mut observation = result.map_err(|error| self.explain(error))?;
             observation.facts.iter_mut().for_each(|fact| stamp(&self.key, fact));
             Ok(observation)
         })
@@ -171,7 +189,8 @@ impl Hypervisor for LibvirtHypervisor {
             let connection = self.connected()?;
             // Answered by libvirtd's priority workers, also while hung machines hold the others.
             let ask = |connect: Connect| connect.lib_version().map(|_| ()).map_err(fault);
-            connection.lanes.call(Purpose::Control, deadline, move |session| ask(session.connect()?)).await
+            let answer = connection.lanes.call(Purpose::Control, deadline, move |session| ask(session.connect()?));
+            answer.await.map_err(|error| self.explain(error))
         })
     }
 
@@ -209,3 +228,6 @@ fn stamp(key: &EndpointKey, fact: &mut Fact) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

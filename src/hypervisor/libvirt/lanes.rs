@@ -125,8 +125,11 @@ impl Lanes {
         self.submit(purpose, Job { until, work })?;
         match tokio::time::timeout_at(until.into(), answer).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(HypervisorError::Unreachable("connection given up during the call".into())),
-            Err(_) => {
+            Ok(Err(_)) if Instant::now() < until => {
+                Err(HypervisorError::Unreachable("connection given up during the call".into()))
+            }
+            // Late, or dropped because it would have been.
+            Ok(Err(_)) | Err(_) => {
                 self.replace_if_stuck(purpose);
                 Err(HypervisorError::TimedOut(deadline))
             }
@@ -274,3 +277,6 @@ fn guard(work: impl FnOnce()) {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,35 +2,33 @@
 
 use super::errors::{Phase, from_libvirt};
 use super::ffi::failure::Failure;
+use super::huge_pages::Reserved;
 use super::quarantine::Quarantine;
 use crate::hypervisor::port::HypervisorError;
 use crate::model::time::Timestamp;
 use crate::model::virtual_machine::VmDefinition;
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 use uuid::Uuid;
 
 /// What is remembered of one machine. Never a libvirt handle: those keep dead connections open.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
-    /// Interface on the host to MAC address.
-    pub nics: HashMap<String, String>,
-    /// Disk targets.
-    pub disks: Vec<String>,
+    /// Its definition when last read, if it could be.
+    pub definition: Option<Arc<VmDefinition>>,
+    /// Labels of that definition.
+    pub labels: BTreeMap<String, String>,
     /// Statistics parameters of its last record.
     pub parameters: Option<usize>,
 }
 
 impl Known {
-    /// What a definition says about names of devices.
-    pub fn from_definition(definition: &VmDefinition) -> Self {
-        let nics = definition.nics.iter().filter(|nic| !nic.host_interface.is_empty() && !nic.mac.is_empty());
-        Self {
-            nics: nics.map(|nic| (nic.host_interface.clone(), nic.mac.clone())).collect(),
-            disks: definition.disks.iter().map(|disk| disk.target.clone()).collect(),
-            parameters: None,
-        }
+    /// MAC address of the NIC that appears on the host as `interface`.
+    pub fn mac(&self, interface: &str) -> Option<&str> {
+        let nics = &self.definition.as_ref()?.nics;
+        let nic = nics.iter().find(|nic| nic.host_interface == interface && !nic.mac.is_empty())?;
+        Some(&nic.mac)
     }
 }
 
@@ -41,6 +39,7 @@ pub struct Memory {
     quarantine: Mutex<Quarantine>,
     refreshed: Mutex<HashMap<String, Timestamp>>,
     refresh_tried: Mutex<HashMap<String, Timestamp>>,
+    huge_pages: Mutex<Arc<[Reserved]>>,
 }
 
 impl Memory {
@@ -62,6 +61,16 @@ impl Memory {
     /// When a refresh of each storage pool was last begun by us.
     pub fn refresh_tried(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
         self.refresh_tried.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Huge pages that were reserved when the host was last read.
+    pub fn huge_pages(&self) -> Arc<[Reserved]> {
+        self.huge_pages.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of the reserved huge pages.
+    pub fn note_huge_pages(&self, reserved: Vec<Reserved>) {
+        *self.huge_pages.lock().unwrap_or_else(PoisonError::into_inner) = reserved.into();
     }
 
     /// A new connection: everything is to be read again. Hung processes stay hung.

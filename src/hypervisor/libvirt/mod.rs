@@ -9,6 +9,7 @@ mod counters;
 mod errors;
 pub mod event_loop;
 mod ffi;
+mod huge_pages;
 mod lanes;
 mod lifeline;
 mod memory;

@@ -78,6 +78,11 @@ impl Quarantine {
         self.machines.get(&uuid).is_some_and(|entry| entry.quarantined)
     }
 
+    /// True if a call that waits for the machine's job lock might hang now.
+    pub fn doubts(&self, uuid: Uuid) -> bool {
+        self.doubt_all || self.machines.get(&uuid).is_some_and(|entry| entry.quarantined || entry.doubted)
+    }
+
     /// Takes note whether a record held figures that only the hypervisor process can give; true if they
     /// were there before and have gone missing, so that the record is partial.
     pub fn note_record(&mut self, uuid: Uuid, monitor_figures: bool) -> bool {
@@ -88,9 +93,14 @@ impl Quarantine {
         missing
     }
 
-    /// A bulk call ran into its deadline.
+    /// A call about all machines ran into its deadline.
     pub fn poll_timed_out(&mut self) {
         self.doubt_all = true;
+    }
+
+    /// A call about this machine ran into its deadline.
+    pub fn call_timed_out(&mut self, uuid: Uuid) {
+        self.machines.entry(uuid).or_default().doubted = true;
     }
 
     /// Number of machines left out now.
@@ -143,11 +153,13 @@ mod tests {
     fn a_timed_out_poll_puts_all_in_doubt_and_the_hung_one_is_left_out() {
         let (mut quarantine, running, now) = (Quarantine::default(), machines(3), Instant::now());
         quarantine.before_poll(&running, now);
-        quarantine.poll_timed_out();
-        assert_eq!(quarantine.before_poll(&running, now).len(), 3);
         let hung = running[1].0;
+        assert!(!quarantine.doubts(hung));
+        quarantine.poll_timed_out();
+        assert!(quarantine.doubts(hung) && quarantine.doubts(running[0].0));
+        assert_eq!(quarantine.before_poll(&running, now).len(), 3);
         assert_eq!(quarantine.judge(hung, occupied(6_000), now), ControlState::NotResponding);
-        assert!(quarantine.holds(hung));
+        assert!(quarantine.holds(hung) && quarantine.doubts(hung));
         assert_eq!(quarantine.count(), 1);
         assert!(quarantine.before_poll(&running, now).contains(&hung), "asked at each poll while held");
         assert_eq!(quarantine.judge(hung, OK, now), ControlState::Responding);

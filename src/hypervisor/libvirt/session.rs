@@ -3,7 +3,7 @@
 use super::errors::{Phase, from_libvirt};
 use super::event_loop;
 use super::ffi::events::Subscription;
-use super::ffi::{close, failure::Failure};
+use super::ffi::{close, failure::Failure, node};
 use super::lifeline::Lifeline;
 use super::sever::{Opening, PeerAddresses};
 use super::sink::Registration;
@@ -39,7 +39,7 @@ impl Session {
             return Ok(connect.clone());
         }
         let connect = self.open()?;
-        self.keepalive = connect.set_keep_alive(KEEPALIVE.0, KEEPALIVE.1).is_ok();
+        self.keepalive = node::keepalive(&connect, KEEPALIVE.0, KEEPALIVE.1).unwrap_or(false);
         self.connect = Some(connect.clone());
         Ok(connect)
     }
@@ -98,7 +98,6 @@ impl Session {
             HypervisorError::ServiceLost(text) if super::sever::waits_on_child(&self.target) => {
                 HypervisorError::Unreachable(text)
             }
-            HypervisorError::Unreachable(text) if self.target.is_local() => HypervisorError::ServiceLost(text),
             other => other,
         }
     }

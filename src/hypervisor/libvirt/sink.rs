@@ -83,7 +83,13 @@ pub fn closed(number: usize, text: &str) {
 /// How many sinks are reachable now.
 #[cfg(test)]
 pub fn reachable() -> usize {
-    SINKS.read().unwrap_or_else(PoisonError::into_inner).len()
+    numbers().len()
+}
+
+/// Numbers of the sinks that are reachable now.
+#[cfg(test)]
+pub fn numbers() -> Vec<usize> {
+    SINKS.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
 }
 
 fn find(number: usize) -> Option<Arc<Sink>> {

@@ -52,7 +52,7 @@ pub fn pool(
     now: Timestamp,
 ) -> PoolFacts {
     // A full pool was looked at because it is full; otherwise the figures wait for the next refresh.
-    let as_of = if trouble.full { now } else { Timestamp(now.0.div_euclid(REFRESH_US) * REFRESH_US) };
+    let as_of = if trouble.full { now } else { Timestamp(now.0.div_euclid(REFRESH_US).saturating_mul(REFRESH_US)) };
     let mut volumes: Vec<Volume> = disks.iter().map(|disk| volume(&place, disk, as_of)).collect();
     volumes.extend(images(&place, as_of));
     if passing && place.pool == "default" {

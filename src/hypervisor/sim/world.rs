@@ -20,6 +20,8 @@ use uuid::Uuid;
 
 /// Simulated time in one leap beyond which events are not told one by one: hosts say that events were lost.
 const LEAP_US: i64 = 600_000_000;
+/// Simulated time by which a clock has to go back before the world goes with it.
+const SETBACK_US: i64 = 60_000_000;
 /// Longest part of a leap in which the script goes on; during the rest it stands still, or a clock that
 /// was set by years would have to live through all of its faults.
 const SCRIPT_LEAP_US: i64 = 86_400_000_000;
@@ -149,10 +151,18 @@ impl World {
         self.next_change().map(|at| real(at, self.plan.speed_milli))
     }
 
-    /// Moves the world on and tells what happened, in order. A clock that goes backwards is ignored.
+    /// Moves the world on and tells what happened, in order.
+    ///
+    /// A clock that goes back a little is waited for; one that was set back takes the world with it,
+    /// but not what faults have done.
     pub fn advance(&mut self, now: Timestamp) -> Vec<WorldEvent> {
         let target = simulated(now, self.plan.speed_milli);
-        if target.saturating_sub(self.now) > LEAP_US {
+        let step = target.saturating_sub(self.now);
+        if step < -SETBACK_US {
+            self.now = target;
+            self.start = self.start.saturating_add(step);
+        }
+        if !(-SETBACK_US..=LEAP_US).contains(&step) {
             return self.leap(target);
         }
         let mut events = Vec::new();

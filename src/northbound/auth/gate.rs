@@ -11,8 +11,9 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Instant;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
@@ -25,6 +26,8 @@ pub struct GateCounters {
     panics: AtomicU64,
     /// Calls that were denied.
     denials: AtomicU64,
+    /// Second since start of the denial that was logged last.
+    logged: AtomicU64,
 }
 
 impl GateCounters {
@@ -46,6 +49,16 @@ impl GateCounters {
     /// Counts a panic in a task that serves a call.
     pub(in crate::northbound) fn count_panic(&self) {
         self.panics.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a denial; logs at most one a second, so that nobody fills the journal by asking.
+    fn count_denial(&self, path: &str, failure: &Failure) {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        let total = self.denials.fetch_add(1, Ordering::Relaxed) + 1;
+        let now = START.elapsed().as_secs() + 1;
+        if self.logged.swap(now, Ordering::Relaxed) != now {
+            tracing::info!(path, total, "call denied: {}", failure.message());
+        }
     }
 
     fn count_call(&self, method: &str, code: Code) {
@@ -105,8 +118,7 @@ where
             Ok(policy) => policy,
             Err(failure) => {
                 if failure.reason() == Reason::PermissionDenied {
-                    counters.denials.fetch_add(1, Ordering::Relaxed);
-                    tracing::info!(path = request.uri().path(), "call denied: {}", failure.message());
+                    counters.count_denial(request.uri().path(), &failure);
                 }
                 let response = Status::from(failure).into_http();
                 return Box::pin(std::future::ready(Ok(response)));
@@ -210,3 +222,6 @@ pub(in crate::northbound) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &
 fn code_of(response: &Response) -> Code {
     Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code())
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,13 +5,9 @@ use crate::engine::{AnnotationPatch, CommandContext};
 use crate::model::annotation::limits as bounds;
 use crate::model::{Name, Object, ObjectClass};
 use crate::northbound::failure::Failure;
-use crate::northbound::reason::Reason;
 use crate::northbound::request::any_name;
 use crate::wire::convert::{self, Detail, managed_object};
 use crate::wire::v1;
-
-/// How often a change of service references is tried again when somebody else was faster.
-const ATTEMPTS: usize = 3;
 
 impl Inventory {
     pub(super) async fn annotate(
@@ -21,23 +17,8 @@ impl Inventory {
     ) -> Result<v1::ManagedObject, Failure> {
         let name = any_name("name", &request.name)?;
         check(&request)?;
-        let mut attempt = 1;
-        loop {
-            let object = self.named("name", name.as_str())?;
-            let (patch, depends) = patch(&request, &object);
-            let mut context = context.clone();
-            let is_free = context.etag.is_empty();
-            if depends && is_free {
-                // The list is replaced as a whole: it must still be the one it was made from.
-                context.etag = object.etag();
-            }
-            match self.engine.annotate(context, name.clone(), patch).await.map_err(Failure::from) {
-                Err(failure) if failure.reason() == Reason::EtagMismatch && is_free && attempt < ATTEMPTS => {
-                    attempt += 1
-                }
-                answer => return answer.map(|object| self.shown(&object)),
-            }
-        }
+        let answer = self.engine.annotate(context, name, patch(request)).await;
+        answer.map(|object| self.shown(&object)).map_err(Failure::from)
     }
 
     pub(super) async fn expect(
@@ -64,28 +45,17 @@ impl Inventory {
     }
 }
 
-/// The change, and whether it depends on what the object has now.
-fn patch(request: &v1::UpdateAnnotationsRequest, object: &Object) -> (AnnotationPatch, bool) {
-    let set = request.set_labels.iter().map(|(key, value)| (key.clone(), Some(value.clone())));
-    let remove = request.remove_labels.iter().map(|key| (key.clone(), None));
-    let depends = !request.add_service_refs.is_empty() || !request.remove_service_refs.is_empty();
-    let service_refs = depends.then(|| {
-        let mut refs = object.annotations.service_refs.clone();
-        refs.retain(|held| !request.remove_service_refs.contains(held));
-        for added in &request.add_service_refs {
-            if !refs.contains(added) {
-                refs.push(added.clone());
-            }
-        }
-        refs
-    });
-    let patch = AnnotationPatch {
+fn patch(request: v1::UpdateAnnotationsRequest) -> AnnotationPatch {
+    let set = request.set_labels.into_iter().map(|(key, value)| (key, Some(value)));
+    let remove = request.remove_labels.into_iter().map(|key| (key, None));
+    AnnotationPatch {
         labels: remove.chain(set).collect(),
         replace_labels: false,
-        user_label: request.user_label.clone(),
-        service_refs,
-    };
-    (patch, depends)
+        user_label: request.user_label,
+        service_refs: None,
+        add_service_refs: request.add_service_refs,
+        remove_service_refs: request.remove_service_refs,
+    }
 }
 
 /// The bounds of one request; those of the object are the engine's.

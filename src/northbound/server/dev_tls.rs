@@ -53,7 +53,7 @@ fn client(authority: &CertifiedIssuer<'static, KeyPair>, principal: &str) -> Res
     params.distinguished_name.push(DnType::CommonName, principal);
     params.subject_alt_names = vec![SanType::URI(principal.try_into()?)];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    signed(params, authority)
+    signed(&params, authority)
 }
 
 fn server(authority: &CertifiedIssuer<'static, KeyPair>) -> Result<Signed, rcgen::Error> {
@@ -67,10 +67,10 @@ fn server(authority: &CertifiedIssuer<'static, KeyPair>) -> Result<Signed, rcgen
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name.push(DnType::CommonName, "vrmd");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    signed(params, authority)
+    signed(&params, authority)
 }
 
-fn signed(params: CertificateParams, authority: &CertifiedIssuer<'static, KeyPair>) -> Result<Signed, rcgen::Error> {
+fn signed(params: &CertificateParams, authority: &CertifiedIssuer<'static, KeyPair>) -> Result<Signed, rcgen::Error> {
     let key = KeyPair::generate()?;
     let certificate = params.signed_by(&key, authority)?;
     Ok((certificate, key))

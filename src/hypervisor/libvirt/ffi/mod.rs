@@ -1,7 +1,8 @@
 //! The only unsafe code of the crate: libvirt calls that the `virt` crate lacks or gets wrong.
 //!
-//! Everything that leaves this folder is safe to use from any thread. Nothing here knows the port,
-//! the model or the lanes; it must not block except inside the libvirt call that was asked for.
+//! Everything that leaves this folder is safe to use from any thread. Nothing here knows the lanes,
+//! and of port and model only the words of an event; it must not block except inside the libvirt
+//! call that was asked for.
 //! No symbol newer than libvirt 8.0 is referenced: the same binary must load there.
 #![expect(unsafe_code, reason = "libvirt is a C library; each block says why it is sound")]
 

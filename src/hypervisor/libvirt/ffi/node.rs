@@ -1,4 +1,4 @@
-//! Moving figures of the host: CPU time and memory.
+//! Moving figures of the host (CPU time and memory), and keepalive of a connection.
 
 use super::failure::Failure;
 use super::typed::field_name;
@@ -42,6 +42,32 @@ pub fn memory_statistics(connect: &Connect) -> Result<BTreeMap<String, u64>, Fai
     check(result)?;
     fields.truncate(usize::try_from(count).unwrap_or(0));
     Ok(fields.iter().map(|entry| (field_name(&entry.field).into_owned(), entry.value)).collect())
+}
+
+/// Free memory of the host in bytes (`virNodeGetFreeMemory`); 0 is libvirt's word for an error.
+///
+/// # Errors
+/// libvirt's error; NO_SUPPORT where the driver lacks it.
+pub fn free_memory(connect: &Connect) -> Result<u64, Failure> {
+    // SAFETY: the connection is alive for the call.
+    match unsafe { sys::virNodeGetFreeMemory(connect.as_ptr()) } {
+        0 => Err(Failure::last()),
+        bytes => Ok(bytes),
+    }
+}
+
+/// Turns keepalive on (`virConnectSetKeepAlive`): messages each `interval` seconds, of which `count`
+/// may stay unanswered. False if the other end does not speak it.
+///
+/// # Errors
+/// libvirt's error; NO_SUPPORT for drivers in the process.
+pub fn keepalive(connect: &Connect, interval: i32, count: u32) -> Result<bool, Failure> {
+    // SAFETY: the connection is alive for the call.
+    match unsafe { sys::virConnectSetKeepAlive(connect.as_ptr(), interval, count) } {
+        0 => Ok(true),
+        1 => Ok(false),
+        _ => Err(Failure::last()),
+    }
 }
 
 fn check(result: i32) -> Result<(), Failure> {

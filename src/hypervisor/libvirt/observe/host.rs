@@ -1,7 +1,8 @@
 //! The host and its hypervisor.
 
 use crate::hypervisor::libvirt::ffi::node;
-use crate::hypervisor::libvirt::memory::fault;
+use crate::hypervisor::libvirt::huge_pages;
+use crate::hypervisor::libvirt::memory::{Memory, fault};
 use crate::hypervisor::libvirt::stats::kibibytes;
 use crate::hypervisor::libvirt::xml;
 use crate::hypervisor::port::HypervisorError;
@@ -10,10 +11,12 @@ use std::collections::BTreeMap;
 use virt::connect::Connect;
 
 /// The host as this endpoint sees it.
-pub fn host(connect: &Connect) -> Result<HostFacts, HypervisorError> {
+pub fn host(connect: &Connect, memory: &Memory) -> Result<HostFacts, HypervisorError> {
     let node = connect.node_info().map_err(fault)?;
     let mut not_available = BTreeMap::new();
-    let capabilities = capabilities(connect)?;
+    let text = connect.capabilities().map_err(fault)?;
+    memory.note_huge_pages(huge_pages::reserved(&text));
+    let capabilities = capabilities(&text)?;
     let hardware = match connect.sys_info(0).map_err(fault) {
         Ok(text) => {
             xml::sysinfo(&text).map_err(|error| not_available.insert("hardware".into(), error.to_string())).ok()
@@ -47,7 +50,7 @@ pub fn host(connect: &Connect) -> Result<HostFacts, HypervisorError> {
 
 /// The hypervisor, without the verdicts on its capabilities.
 pub fn hypervisor(connect: &Connect) -> Result<HypervisorFacts, HypervisorError> {
-    let capabilities = capabilities(connect)?;
+    let capabilities = capabilities(&connect.capabilities().map_err(fault)?)?;
     Ok(HypervisorFacts {
         technology: connect.driver_type().map_err(fault)?.to_lowercase(),
         version: connect.hyp_version().map(version).unwrap_or_default(),
@@ -59,19 +62,19 @@ pub fn hypervisor(connect: &Connect) -> Result<HypervisorFacts, HypervisorError>
 }
 
 /// Moving figures of the host; what the driver lacks is absent.
-pub fn statistics(connect: &Connect) -> HostStatistics {
-    let memory = node::memory_statistics(connect).unwrap_or_default();
-    let free = memory.get("free").copied().map(kibibytes).or_else(|| connect.free_memory().ok());
+pub fn statistics(connect: &Connect, memory: &Memory) -> HostStatistics {
+    let figures = node::memory_statistics(connect).unwrap_or_default();
+    let free = figures.get("free").copied().map(kibibytes).or_else(|| node::free_memory(connect).ok());
     HostStatistics {
         memory_free_bytes: free,
         cpu_time_ns: node::cpu_statistics(connect).unwrap_or_default(),
+        huge_pages: huge_pages::now(connect, &memory.huge_pages()),
         ..HostStatistics::default()
     }
 }
 
-fn capabilities(connect: &Connect) -> Result<xml::ParsedCapabilities, HypervisorError> {
-    let text = connect.capabilities().map_err(fault)?;
-    xml::capabilities(&text)
+fn capabilities(text: &str) -> Result<xml::ParsedCapabilities, HypervisorError> {
+    xml::capabilities(text)
         .map_err(|error| HypervisorError::Malformed { what: "capabilities".into(), reason: error.to_string() })
 }
 

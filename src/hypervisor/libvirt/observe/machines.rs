@@ -2,7 +2,7 @@
 
 use crate::hypervisor::libvirt::ffi::bulk::Subject;
 use crate::hypervisor::libvirt::ffi::{bulk, domain};
-use crate::hypervisor::libvirt::memory::{Known, Memory, fault, now};
+use crate::hypervisor::libvirt::memory::{Memory, fault, now};
 use crate::hypervisor::libvirt::states::run_state;
 use crate::hypervisor::libvirt::stats::{Figures, NOWAIT};
 use crate::hypervisor::libvirt::xml;
@@ -10,8 +10,8 @@ use crate::hypervisor::port::HypervisorError;
 use crate::model::observation::{
     CollectError, Fact, GoneCause, ListedKind, MachineFacts, MachineStateFacts, Observation,
 };
-use crate::model::virtual_machine::Snapshot;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use crate::model::virtual_machine::{Snapshot, VmDefinition};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;
 use virt::connect::Connect;
@@ -21,28 +21,30 @@ use virt_sys as sys;
 /// What is longer is not parsed: the machine stays listed, its definition is unread.
 const XML_LIMIT: usize = 4 << 20;
 
+/// `virDomainControlState`: the monitor is in use; 3 is that it is broken.
+const OCCUPIED: u32 = sys::VIR_DOMAIN_CONTROL_OCCUPIED;
+
 /// Run states of all machines; machines not read before come completely.
 pub fn states(connect: &Connect, memory: &Memory, bulk: bool) -> Result<Observation, HypervisorError> {
-    let mut reading = Reading::new(connect, memory)?;
+    let states = all_states(connect, bulk)?;
     let known: HashSet<Uuid> = memory.machines().keys().copied().collect();
-    for state in all_states(&reading.domains, connect, bulk)? {
+    let (old, new): (Vec<_>, Vec<_>) = states.into_iter().partition(|state| known.contains(&state.uuid));
+    let mut reading = Reading::new(memory);
+    for state in old {
         reading.present.insert(state.uuid.to_string());
-        if known.contains(&state.uuid) {
-            reading.facts.push(Fact::MachineState(state));
-        } else {
-            reading.machine(state)?;
-        }
+        reading.facts.push(Fact::MachineState(state));
+    }
+    if !new.is_empty() {
+        reading.machines(new, &Listing::read(connect)?)?;
     }
     Ok(reading.finish())
 }
 
 /// All machines with definitions and snapshots.
 pub fn all(connect: &Connect, memory: &Memory, bulk: bool) -> Result<Observation, HypervisorError> {
-    let mut reading = Reading::new(connect, memory)?;
-    for state in all_states(&reading.domains, connect, bulk)? {
-        reading.present.insert(state.uuid.to_string());
-        reading.machine(state)?;
-    }
+    let states = all_states(connect, bulk)?;
+    let mut reading = Reading::new(memory);
+    reading.machines(states, &Listing::read(connect)?)?;
     Ok(reading.finish())
 }
 
@@ -83,54 +85,63 @@ struct Flags {
     snapshots: bool,
 }
 
-/// A listing under way.
-struct Reading<'a> {
-    memory: &'a Memory,
-    domains: BTreeMap<Uuid, Domain>,
+/// What list calls tell about all machines.
+struct Listing {
+    domains: HashMap<Uuid, Domain>,
     persistent: HashSet<Uuid>,
     autostart: HashSet<Uuid>,
     /// Nothing if the driver cannot tell.
     with_snapshots: Option<HashSet<Uuid>>,
+}
+
+impl Listing {
+    fn read(connect: &Connect) -> Result<Self, HypervisorError> {
+        let listed = |flags| connect.list_all_domains(flags).map_err(fault);
+        let ids = |domains: Vec<Domain>| domains.iter().map(|each| domain::subject(each).uuid).collect();
+        Ok(Self {
+            domains: listed(0)?.into_iter().map(|each| (domain::subject(&each).uuid, each)).collect(),
+            persistent: ids(listed(sys::VIR_CONNECT_LIST_DOMAINS_PERSISTENT)?),
+            autostart: ids(listed(sys::VIR_CONNECT_LIST_DOMAINS_AUTOSTART)?),
+            with_snapshots: listed(sys::VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT).ok().map(ids),
+        })
+    }
+
+    fn flags(&self, uuid: &Uuid) -> Flags {
+        Flags {
+            persistent: self.persistent.contains(uuid),
+            autostart: self.autostart.contains(uuid),
+            snapshots: self.with_snapshots.as_ref().is_none_or(|with| with.contains(uuid)),
+        }
+    }
+}
+
+/// A reading under way.
+struct Reading<'a> {
+    memory: &'a Memory,
     facts: Vec<Fact>,
     errors: Vec<CollectError>,
     present: BTreeSet<String>,
 }
 
 impl<'a> Reading<'a> {
-    fn new(connect: &Connect, memory: &'a Memory) -> Result<Self, HypervisorError> {
-        let listed = |flags| connect.list_all_domains(flags).map_err(fault);
-        let ids = |domains: Vec<Domain>| domains.iter().map(|each| domain::subject(each).uuid).collect();
-        let all = listed(0)?;
-        Ok(Self {
-            memory,
-            domains: all.into_iter().map(|each| (domain::subject(&each).uuid, each)).collect(),
-            persistent: ids(listed(sys::VIR_CONNECT_LIST_DOMAINS_PERSISTENT)?),
-            autostart: ids(listed(sys::VIR_CONNECT_LIST_DOMAINS_AUTOSTART)?),
-            with_snapshots: listed(sys::VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT).ok().map(ids),
-            facts: Vec::new(),
-            errors: Vec::new(),
-            present: BTreeSet::new(),
-        })
+    fn new(memory: &'a Memory) -> Self {
+        Self { memory, facts: Vec::new(), errors: Vec::new(), present: BTreeSet::new() }
     }
 
-    /// Reads a machine completely. One that vanished meanwhile is left out; a lost link ends the reading.
-    fn machine(&mut self, state: MachineStateFacts) -> Result<(), HypervisorError> {
-        let uuid = state.uuid;
-        let Some(domain) = self.domains.get(&uuid) else { return Ok(()) };
-        let flags = Flags {
-            persistent: self.persistent.contains(&uuid),
-            autostart: self.autostart.contains(&uuid),
-            snapshots: self.with_snapshots.as_ref().is_none_or(|with| with.contains(&uuid)),
-        };
-        match describe(domain, self.memory, state, flags) {
-            Ok(facts) => self.facts.push(Fact::Machine(Box::new(facts))),
-            Err(HypervisorError::NotFound(_)) => {
-                self.present.remove(&uuid.to_string());
+    /// Reads machines completely. One that vanished meanwhile is left out; a lost link ends the reading.
+    fn machines(&mut self, states: Vec<MachineStateFacts>, listing: &Listing) -> Result<(), HypervisorError> {
+        for state in states {
+            let uuid = state.uuid;
+            let Some(domain) = listing.domains.get(&uuid) else { continue };
+            match describe(domain, self.memory, state, listing.flags(&uuid)) {
+                Ok(facts) => self.facts.push(Fact::Machine(Box::new(facts))),
+                Err(HypervisorError::NotFound(_)) => continue,
+                Err(error) if error.is_link_loss() => return Err(error),
+                Err(error) => {
+                    self.errors.push(CollectError { what: format!("machine {uuid}"), reason: error.to_string() });
+                }
             }
-            Err(error) if error.is_link_loss() => return Err(error),
-            Err(error) => {
-                self.errors.push(CollectError { what: format!("machine {uuid}"), reason: error.to_string() });
-            }
+            self.present.insert(uuid.to_string());
         }
         Ok(())
     }
@@ -144,13 +155,9 @@ impl<'a> Reading<'a> {
 }
 
 /// States of all machines, in one call where the driver can.
-fn all_states(
-    domains: &BTreeMap<Uuid, Domain>,
-    connect: &Connect,
-    bulk: bool,
-) -> Result<Vec<MachineStateFacts>, HypervisorError> {
+fn all_states(connect: &Connect, bulk: bool) -> Result<Vec<MachineStateFacts>, HypervisorError> {
+    let mut states = Vec::new();
     if bulk {
-        let mut states = Vec::with_capacity(domains.len());
         bulk::all(connect, sys::VIR_DOMAIN_STATS_STATE, NOWAIT, |subject, parameters| {
             let (state, reason) = Figures::read(parameters).state.unwrap_or_default();
             states.push(state_facts(subject, state, reason));
@@ -158,9 +165,8 @@ fn all_states(
         .map_err(fault)?;
         return Ok(states);
     }
-    let mut states = Vec::with_capacity(domains.len());
-    for domain in domains.values() {
-        match state_of(domain) {
+    for domain in connect.list_all_domains(0).map_err(fault)? {
+        match state_of(&domain) {
             Ok(state) => states.push(state),
             Err(HypervisorError::NotFound(_)) => {}
             Err(error) => return Err(error),
@@ -183,7 +189,8 @@ pub fn state_facts(subject: Subject, state: i32, reason: i32) -> MachineStateFac
         display_name: subject.name,
         run_state,
         reason,
-        incarnation: subject.id.map(u64::from),
+        // A handle that is older than the state may still carry the id of a run that has ended.
+        incarnation: subject.id.filter(|_| run_state.is_active()).map(u64::from),
     }
 }
 
@@ -193,8 +200,45 @@ fn describe(
     state: MachineStateFacts,
     flags: Flags,
 ) -> Result<MachineFacts, HypervisorError> {
-    let text = domain.xml_desc(0).map_err(fault);
-    let parsed = match text {
+    let uuid = state.uuid;
+    let (definition, labels) = if state.run_state.is_active() && hangs(domain, memory, uuid)? {
+        remembered(memory, uuid)
+    } else {
+        definition(domain, memory, uuid)?
+    };
+    let snapshots = if flags.snapshots { snapshots(domain, uuid)? } else { Some(Vec::new()) };
+    let (persistent, autostart) = (flags.persistent, flags.autostart);
+    Ok(MachineFacts { state, persistent, autostart, definition, labels, snapshots })
+}
+
+/// A definition, or why there is none, and its labels.
+type Described = (Result<Arc<VmDefinition>, String>, BTreeMap<String, String>);
+
+/// True if reading the definition would wait for the machine's job lock: libvirt 11 takes it to write
+/// the XML, and a statistics call that hangs on a hung process holds it.
+fn hangs(domain: &Domain, memory: &Memory, uuid: Uuid) -> Result<bool, HypervisorError> {
+    if !memory.quarantine().doubts(uuid) {
+        return Ok(false);
+    }
+    match domain::control(domain).map_err(fault) {
+        Ok(reading) => Ok(reading.state >= OCCUPIED),
+        Err(error) if error.is_link_loss() => Err(error),
+        Err(_) => Ok(false),
+    }
+}
+
+/// What was read when the hypervisor process still answered.
+fn remembered(memory: &Memory, uuid: Uuid) -> Described {
+    let machines = memory.machines();
+    let known = machines.get(&uuid).and_then(|known| Some((known.definition.clone()?, known.labels.clone())));
+    match known {
+        Some((definition, labels)) => (Ok(definition), labels),
+        None => (Err("its hypervisor process does not answer".to_owned()), BTreeMap::new()),
+    }
+}
+
+fn definition(domain: &Domain, memory: &Memory, uuid: Uuid) -> Result<Described, HypervisorError> {
+    let parsed = match domain.xml_desc(0).map_err(fault) {
         Ok(text) if text.len() > XML_LIMIT => Err(format!("{} bytes of XML, {XML_LIMIT} are read", text.len())),
         Ok(text) => xml::domain(&text).map_err(|error| error.to_string()),
         Err(error @ HypervisorError::NotFound(_)) => return Err(error),
@@ -205,17 +249,11 @@ fn describe(
         Ok(parsed) => (Ok(Arc::new(parsed.definition)), parsed.labels),
         Err(reason) => (Err(reason), BTreeMap::new()),
     };
-    remember(memory, state.uuid, definition.as_deref().ok());
-    let snapshots = if flags.snapshots { snapshots(domain, state.uuid)? } else { Some(Vec::new()) };
-    let (persistent, autostart) = (flags.persistent, flags.autostart);
-    Ok(MachineFacts { state, persistent, autostart, definition, labels, snapshots })
-}
-
-fn remember(memory: &Memory, uuid: Uuid, definition: Option<&crate::model::virtual_machine::VmDefinition>) {
     let mut machines = memory.machines();
-    let parameters = machines.get(&uuid).and_then(|known| known.parameters);
-    let known = definition.map(Known::from_definition).unwrap_or_default();
-    machines.insert(uuid, Known { parameters, ..known });
+    let known = machines.entry(uuid).or_default();
+    known.definition = definition.as_ref().ok().cloned();
+    known.labels.clone_from(&labels);
+    Ok((definition, labels))
 }
 
 /// Snapshots of a machine; nothing if the driver has none or one cannot be read.

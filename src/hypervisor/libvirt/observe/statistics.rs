@@ -8,7 +8,7 @@ use crate::hypervisor::libvirt::stats::{self, Figures, GROUPS, GROUPS_WITHOUT_MO
 use crate::hypervisor::port::HypervisorError;
 use crate::model::observation::{CollectError, Fact, MachineStatistics, Observation};
 use crate::model::virtual_machine::{ControlState, DiskVolatile, NicVolatile};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Instant;
 use uuid::Uuid;
 use virt::connect::Connect;
@@ -31,7 +31,7 @@ pub fn all(connect: &Connect, memory: &Memory, bulk: bool) -> Result<Observation
     } else {
         poll.one_by_one()?;
     }
-    poll.facts.push(Fact::HostStatistics(Box::new(host::statistics(connect))));
+    poll.facts.push(Fact::HostStatistics(Box::new(host::statistics(connect, memory))));
     Ok(Observation { time: now(), facts: poll.facts, errors: poll.errors })
 }
 
@@ -107,9 +107,12 @@ impl Poll<'_> {
 
     fn fact(&self, uuid: Uuid, figures: Figures, partial: bool) -> Fact {
         let machines = self.memory.machines();
-        let macs = machines.get(&uuid).map(|known| &known.nics);
-        let mac = |interface: String| macs.and_then(|macs| macs.get(&interface)).cloned().unwrap_or(interface);
-        let nics = figures.nics.into_iter().map(|(interface, figures)| (mac(interface), figures)).collect();
+        let known = machines.get(&uuid);
+        let key = |interface: String| match known.and_then(|known| known.mac(&interface)) {
+            Some(mac) => mac.to_owned(),
+            None => interface,
+        };
+        let nics = figures.nics.into_iter().map(|(interface, figures)| (key(interface), figures)).collect();
         Fact::MachineStatistics(Box::new(MachineStatistics {
             uuid,
             cpu_time_ns: figures.cpu_time_ns,
@@ -147,27 +150,33 @@ fn single(handle: &Domain, uuid: Uuid, known: &Known) -> Result<MachineStatistic
     let general = handle.info().map_err(fault)?;
     let memory = handle.memory_stats(0).unwrap_or_default();
     let memory_of = |tag| memory.iter().find(|stat| stat.tag == tag).map(|stat| stats::kibibytes(stat.val));
-    let disks = known.disks.iter().filter_map(|target| Some((target.clone(), disk(handle, target)?))).collect();
-    let nics = known.nics.iter().filter_map(|(interface, mac)| Some((mac.clone(), nic(handle, interface)?)));
+    let definition = known.definition.as_deref();
+    let disks = definition.into_iter().flat_map(|definition| &definition.disks);
+    let disks = disks.filter_map(|disk| Some((disk.target.clone(), disk_figures(handle, &disk.target)?))).collect();
+    let nics = definition.into_iter().flat_map(|definition| &definition.nics);
+    let nics = nics.filter_map(|nic| Some((nic.mac.clone(), nic_figures(handle, &nic.host_interface)?))).collect();
     Ok(MachineStatistics {
         uuid,
         cpu_time_ns: Some(general.cpu_time),
         memory_actual_bytes: memory_of(MEMORY_ACTUAL).or(Some(stats::kibibytes(general.memory))),
         memory_rss_bytes: memory_of(MEMORY_RSS),
         disks,
-        nics: nics.collect::<BTreeMap<_, _>>(),
+        nics,
         partial: false,
     })
 }
 
-fn disk(handle: &Domain, target: &str) -> Option<DiskVolatile> {
+fn disk_figures(handle: &Domain, target: &str) -> Option<DiskVolatile> {
     let figures = handle.block_stats(target).ok()?;
     // libvirt says -1 for what it does not know.
     let (read_bytes, written_bytes) = (u64::try_from(figures.rd_bytes).ok(), u64::try_from(figures.wr_bytes).ok());
     Some(DiskVolatile { read_bytes, written_bytes, ..DiskVolatile::default() })
 }
 
-fn nic(handle: &Domain, interface: &str) -> Option<NicVolatile> {
+fn nic_figures(handle: &Domain, interface: &str) -> Option<NicVolatile> {
+    if interface.is_empty() {
+        return None;
+    }
     let figures = handle.interface_stats(interface).ok()?;
     let (received_bytes, transmitted_bytes) =
         (u64::try_from(figures.rx_bytes).ok(), u64::try_from(figures.tx_bytes).ok());

@@ -347,6 +347,18 @@ fn after_a_leap_everybody_is_told_to_look_again() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_takes_the_world_with_it() {
+    let plan = plan(3, 24, 7, Churn::Lifecycle);
+    let mut world = World::new(plan.clone(), at(0));
+    world.advance(at(5_000));
+    assert_eq!(world.advance(at(4_990)), [], "a little is waited for");
+    let events = world.advance(at(100));
+    assert!(events.iter().all(|event| event.subject == EventSubject::Gap));
+    assert_eq!(everything(&world), everything(&World::new(plan, at(100))));
+    assert!(!world.advance(at(160)).is_empty(), "and it goes on from there");
+}
+
+#[test]
 fn clocks_may_say_anything() {
     for script in [Script::Drip, Script::Storm, some_faults()] {
         for speed_milli in [10, 1_000, 1_000_000] {

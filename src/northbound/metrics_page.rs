@@ -1,0 +1,175 @@
+//! The OpenMetrics page: figures about the daemon itself and its hosts, made anew at each scrape
+//! from published state, so that nothing stale is ever shown.
+
+use super::sessions::Sessions;
+use crate::changes::ChangeLog;
+use crate::engine::{EngineVitals, TURN_BOUNDS_US};
+use crate::model::{Body, ObjectClass};
+use crate::telemetry::LogCounters;
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Where the page's figures come from.
+#[derive(Clone, Debug)]
+pub struct MetricsSources {
+    /// Published state.
+    pub log: Arc<ChangeLog>,
+    /// The engine's own figures.
+    pub engine: Arc<EngineVitals>,
+    /// Open streams.
+    pub sessions: Arc<Sessions>,
+    /// Logging and panics.
+    pub logging: LogCounters,
+}
+
+/// The bound page.
+#[derive(Debug)]
+pub struct MetricsPage {
+    listener: TcpListener,
+}
+
+impl MetricsPage {
+    /// Binds the page's address.
+    ///
+    /// # Errors
+    /// As the system reports them.
+    pub async fn bind(address: SocketAddr) -> std::io::Result<Self> {
+        Ok(Self { listener: TcpListener::bind(address).await? })
+    }
+
+    /// Serves the page until `stop`.
+    pub async fn serve(self, sources: MetricsSources, stop: CancellationToken) {
+        let router = Router::new().route("/metrics", get(page)).with_state(sources);
+        let served = axum::serve(self.listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "metrics page");
+        }
+    }
+}
+
+async fn page(State(sources): State<MetricsSources>) -> impl IntoResponse {
+    let mut registry = Registry::with_prefix("vrm");
+    registry.register_collector(Box::new(Snapshot(sources)));
+    registry.register("build", "Version of the daemon.", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+    let mut text = String::new();
+    // Writing into a string does not fail; a half page would be worse than an empty one.
+    if encode(&mut text, &registry).is_err() {
+        text.clear();
+    }
+    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+}
+
+#[derive(Debug)]
+struct Snapshot(MetricsSources);
+
+type Encoded = Result<(), std::fmt::Error>;
+
+type Labels = Vec<(&'static str, String)>;
+
+fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> Encoded {
+    let metric = ConstCounter::new(value);
+    metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: f64) -> Encoded {
+    let metric = ConstGauge::new(value);
+    metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+}
+
+/// A family of one label set per row.
+fn family<M: EncodeMetric>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    rows: impl IntoIterator<Item = (Labels, M)>,
+) -> Encoded {
+    let mut rows = rows.into_iter().peekable();
+    let Some((_, first)) = rows.peek() else { return Ok(()) };
+    let mut metric: MetricEncoder<'_> = encoder.encode_descriptor(name, help, None, first.metric_type())?;
+    for (labels, value) in rows {
+        value.encode(metric.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+impl Collector for Snapshot {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Encoded {
+        self.daemon(&mut encoder)?;
+        self.hosts(&mut encoder)
+    }
+}
+
+impl Snapshot {
+    #[expect(clippy::cast_precision_loss, reason = "sequence numbers and counts stay far below 2^53")]
+    fn daemon(&self, encoder: &mut DescriptorEncoder<'_>) -> Encoded {
+        let MetricsSources { log, engine, sessions, logging } = &self.0;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        gauge(encoder, "heartbeat_timestamp_seconds", "When this page was made; alert when it stops moving.", now)?;
+        gauge(encoder, "log_head_sequence", "Sequence of the last committed change.", log.head() as f64)?;
+        counter(encoder, "changes", "Changes made since start.", engine.changes())?;
+        let outstanding = engine.outstanding() as f64;
+        gauge(encoder, "store_outstanding_transactions", "Transactions that wait for the disk.", outstanding)?;
+        counter(
+            encoder,
+            "commands_refused_busy",
+            "Commands refused because the disk was behind.",
+            engine.refused_busy(),
+        )?;
+        gauge(encoder, "streams", "Open watch streams.", sessions.all().len() as f64)?;
+        counter(
+            encoder,
+            "log_records_dropped",
+            "Log records dropped because the journal did not read.",
+            logging.dropped(),
+        )?;
+        counter(encoder, "panics", "Panics caught since start.", logging.panics())?;
+        let classes = ObjectClass::ALL
+            .map(|class| (vec![("class", class.as_str().to_owned())], ConstGauge::new(log.count(class) as f64)));
+        family(encoder, "objects", "Managed objects by class.", classes)?;
+        let (turns, _) = engine.turn_times();
+        let buckets = TURN_BOUNDS_US.iter().zip(turns).map(|(bound, count)| {
+            let bound = if *bound == u64::MAX { "+Inf".to_owned() } else { format!("{}", *bound as f64 / 1e6) };
+            (vec![("up_to_seconds", bound)], ConstCounter::new(count))
+        });
+        family(encoder, "engine_turns", "Turns of the engine by the time they took.", buckets)
+    }
+
+    fn hosts(&self, encoder: &mut DescriptorEncoder<'_>) -> Encoded {
+        let log = &self.0.log;
+        let hosts = log.all(ObjectClass::Host);
+        let up =
+            hosts.iter().map(|host| (vec![("host", host.name.id())], ConstGauge::new(i64::from(!host.state.unknown))));
+        family(encoder, "host_up", "1 while the host answers.", up)?;
+        let hypervisors = log.all(ObjectClass::Hypervisor);
+        let figures: Vec<(Labels, u64, u64)> = hypervisors
+            .iter()
+            .filter_map(|object| match &object.body {
+                Body::Hypervisor(hypervisor) => {
+                    let host = object.host()?.to_string();
+                    let labels = vec![("host", host), ("technology", hypervisor.technology.clone())];
+                    Some((labels, hypervisor.volatile.missed_events, hypervisor.volatile.severed_lanes))
+                }
+                _ => None,
+            })
+            .collect();
+        let missed = figures.iter().map(|(labels, missed, _)| (labels.clone(), ConstCounter::new(*missed)));
+        family(encoder, "missed_events", "Differences a poll found that no event had announced.", missed)?;
+        let severed = figures.iter().map(|(labels, _, severed)| (labels.clone(), ConstCounter::new(*severed)));
+        family(encoder, "severed_lanes", "Connections cut because a call hung.", severed)
+    }
+}

@@ -1,0 +1,92 @@
+use super::*;
+use crate::changes::{ChangeLog, Restored};
+use crate::model::history::{HistoryError, TransitionHistory};
+use crate::model::name::DnScheme;
+use crate::model::{Change, Timestamp};
+use crate::northbound::auth::{Identity, PeerKind, Role};
+use tokio_stream::StreamExt;
+
+struct NoHistory;
+
+impl TransitionHistory for NoHistory {
+    fn read(&self, _: u64, _: usize) -> Result<Vec<Arc<Change>>, HistoryError> {
+        Ok(Vec::new())
+    }
+
+    fn oldest(&self) -> u64 {
+        0
+    }
+}
+
+fn watching() -> Watching {
+    let restored = Restored { epoch: "e1".into(), ..Restored::default() };
+    let published = Published {
+        log: Arc::new(ChangeLog::new(restored, Arc::new(NoHistory))),
+        dn: Arc::new(DnScheme { prefix: String::new(), vrm_id: "v".into(), cluster_id: "c".into() }),
+        now: || Timestamp(0),
+    };
+    Watching {
+        published,
+        sessions: Arc::default(),
+        counters: Arc::default(),
+        stopping: CancellationToken::new(),
+        vrm_id: "v".into(),
+        version: "1".into(),
+    }
+}
+
+fn caller(lives: Duration) -> Caller {
+    let identity = Identity {
+        principal: "p".into(),
+        peer: "q".into(),
+        kind: PeerKind::Tls,
+        roles: [Role::Viewer].into(),
+        user: None,
+    };
+    Caller { identity: Arc::new(identity), deadline: tokio::time::Instant::now() + lives }
+}
+
+/// S12: the stream of a connection that reaches its age says so and ends well.
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_with_its_connections_age() {
+    let mut answers = watching().begin(&caller(Duration::from_secs(100)), Default::default()).unwrap();
+    let mut kinds = Vec::new();
+    while let Some(answer) = answers.next().await {
+        kinds.push(answer.unwrap().message.unwrap());
+    }
+    let heartbeats = kinds.iter().filter(|kind| matches!(kind, Message::Heartbeat(_))).count();
+    assert_eq!(heartbeats, 3, "one every thirty seconds");
+    let Some(Message::Closing(closing)) = kinds.last() else { panic!("no closing: {kinds:?}") };
+    assert_eq!(closing.reason(), Closing::MaxAge);
+}
+
+/// A client that never reads holds one message and one place, and gives the place back.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_costs_a_constant() {
+    let watching = watching();
+    let answers = watching.begin(&caller(Duration::from_secs(3_600)), Default::default()).unwrap();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let session = watching.sessions.all()[0].message("e1", 0);
+    assert_eq!(session.messages, 1, "the second message was never made");
+    assert!(session.stalled.unwrap().seconds > 500);
+    drop(answers);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(watching.sessions.all().is_empty());
+}
+
+#[test]
+fn options_are_coerced_or_refused() {
+    let seconds = |seconds: i64| Some(prost_types::Duration { seconds, nanos: 0 });
+    let options = |heartbeat: i64, dampening: i64, mode: v1::DeliveryMode| v1::StreamOptions {
+        heartbeat_interval: seconds(heartbeat),
+        dampening_period: seconds(dampening),
+        delivery_mode: mode.into(),
+        ..Default::default()
+    };
+    let coerced = subscription_options(options(1, 1_000, v1::DeliveryMode::State)).unwrap();
+    assert_eq!((coerced.heartbeat, coerced.dampening), (Some(Duration::from_secs(5)), Duration::from_secs(60)));
+    let coerced = subscription_options(options(10_000, 5, v1::DeliveryMode::Transitions)).unwrap();
+    assert_eq!((coerced.heartbeat, coerced.dampening), (Some(Duration::from_secs(300)), Duration::ZERO));
+    assert!(subscription_options(options(-1, 0, v1::DeliveryMode::State)).is_err());
+    assert!(subscription_options(v1::StreamOptions { gap_policy: 9, ..Default::default() }).is_err());
+}

@@ -1,0 +1,14 @@
+//! The northbound interface as clients meet it: real client, real server, real sockets.
+#![cfg(feature = "daemon")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop where it is")]
+
+mod changes;
+mod denial;
+mod garbage;
+mod lists;
+mod raw;
+mod script;
+mod server;
+mod soak;
+mod streams;
+mod watcher;

@@ -1,0 +1,8 @@
+//! The house kept in order: who imports whom, words, sizes, documents that agree with the code.
+
+mod imports;
+mod mapping;
+mod policies;
+mod requirements;
+mod sources;
+mod words;
