@@ -1,6 +1,10 @@
 //! Real libvirt hosts in namespaces of this machine: see `./dev lab help`.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod harness;
+mod one_host;
+mod two_hosts;
 
 use std::path::Path;
 use std::process::Command;
