@@ -1,5 +1,5 @@
 //! What `docs/information-model.md` says of states, relations and notifications, against the code
-//! that makes them (REQ-CM-FUN-05, REQ-CM-FUN-07, REQ-GEN-NON-10).
+//! that makes them (REQ-CM-FUN-05, -07, -40; REQ-GEN-NON-10).
 
 #![expect(clippy::panic, reason = "a tidy test whose document has another form has failed")]
 
@@ -17,7 +17,7 @@ use vrm::model::registration::{HostOrigin, HostRegistration, Profile};
 use vrm::model::relation::{Relation, Topology, relations};
 use vrm::model::storage::{Image, PoolState, StoragePool, Volume};
 use vrm::model::virtual_machine::{RunState, RunStateReason, Snapshot, VirtualDisk, VirtualMachine, VirtualNic};
-use vrm::model::{Body, ChangeSource, HostId, Name, Object, ObjectClass, ResourceState, Timestamp};
+use vrm::model::{Body, ChangeKind, ChangeSource, HostId, Name, Object, ObjectClass, ResourceState, Timestamp};
 use vrm::wire::json;
 
 use crate::sources::{ROOT, read};
@@ -46,16 +46,44 @@ fn pool_states_are_those_of_the_table() {
         };
         let pool = StoragePool { display_name: "p".into(), pool_state: state, ..StoragePool::default() };
         let fact = Fact::StoragePool(Box::new(PoolFacts { pool, volumes: Some(Vec::new()) }));
-        assert_state(&cells[1], &cells[2..6], &state_after(fact, &Name::storage_pool(&host(), "p")));
+        let mut story = Story::begun();
+        story.see(fact);
+        assert_state(&cells[1], &cells[2..6], &story.object(&Name::storage_pool(&host(), "p")).state);
         compared += usize::from(state != PoolState::default()) + 1;
     }
     assert_eq!(compared, 9, "all five states");
 }
 
 #[test]
+fn a_renamed_or_restarted_machine_is_the_same_object() {
+    let name = Name::virtual_machine(MACHINE);
+    let mut story = Story::begun();
+    let mut uids = BTreeSet::new();
+    let lives = [("old", 1), ("new", 1), ("new", 2)];
+    for (display_name, incarnation) in lives {
+        let facts = machine_facts(display_name, RunState::Running, RunStateReason::Booted, incarnation);
+        story.see(Fact::Machine(Box::new(facts)));
+        let object = story.object(&name);
+        let Body::VirtualMachine(vm) = &object.body else { panic!("{object:?}") };
+        assert_eq!(vm.display_name, display_name);
+        uids.insert(object.uid);
+    }
+    assert_eq!(uids.len(), 1);
+    let kinds: Vec<ChangeKind> = story
+        .inventory
+        .take_effects()
+        .changes
+        .iter()
+        .filter(|change| change.name == name)
+        .map(|change| change.kind)
+        .collect();
+    assert_eq!(kinds.first(), Some(&ChangeKind::Created));
+    assert!(kinds.len() >= 2 && kinds[1..].iter().all(|kind| *kind == ChangeKind::Changed), "{kinds:?}");
+}
+
+#[test]
 fn the_relations_are_those_of_the_table() {
-    let named: BTreeSet<String> =
-        rows("### 2.4").iter().map(|cells| cells[0].trim_matches('`').to_owned()).collect();
+    let named: BTreeSet<String> = rows("### 2.4").iter().map(|cells| cells[0].trim_matches('`').to_owned()).collect();
     assert_eq!(named, Relation::ALL.iter().map(|relation| relation.as_str().to_owned()).collect());
 }
 
@@ -100,8 +128,7 @@ fn every_notification_is_one_message_and_every_message_is_named() {
     let oneof = stream.oneofs().next().expect("one of the messages");
     let messages: BTreeSet<String> =
         oneof.fields().filter_map(|field| Some(field.kind().as_message()?.name().to_owned())).collect();
-    let named: BTreeSet<String> =
-        mapped.values().filter_map(|text| Some(text.split('`').nth(1)?.to_owned())).collect();
+    let named: BTreeSet<String> = mapped.values().filter_map(|text| Some(text.split('`').nth(1)?.to_owned())).collect();
     assert_eq!(named, messages);
     for (message, word, of) in [("ResourceChange", "kind ", "Kind"), ("ListStatus", "state ", "State")] {
         let told = mapped.values().filter(|text| text.contains(&format!("`{message}`, {word}")));
@@ -118,7 +145,11 @@ fn word_after<'a>(text: &'a str, word: &str) -> Option<&'a str> {
 fn words_of(name: &str) -> BTreeSet<String> {
     let values = json::pool().get_enum_by_name(name).expect("an enum of the contract");
     let prefix = values.get_value(0).expect("every enum has a zero").name().trim_end_matches("UNSPECIFIED").to_owned();
-    values.values().skip(1).map(|value| value.name().trim_start_matches(&prefix).replace('_', " ").to_lowercase()).collect()
+    values
+        .values()
+        .skip(1)
+        .map(|value| value.name().trim_start_matches(&prefix).replace('_', " ").to_lowercase())
+        .collect()
 }
 
 /// The rows of the first table after a text, without its head.
@@ -167,44 +198,75 @@ fn host() -> HostId {
 }
 
 fn machine_state(run_state: RunState, reason: RunStateReason) -> ResourceState {
-    let facts = MachineFacts {
+    let mut story = Story::begun();
+    story.see(Fact::Machine(Box::new(machine_facts("m", run_state, reason, 1))));
+    story.object(&Name::virtual_machine(MACHINE)).state.clone()
+}
+
+fn machine_facts(name: &str, run_state: RunState, reason: RunStateReason, incarnation: u64) -> MachineFacts {
+    MachineFacts {
         state: MachineStateFacts {
             uuid: MACHINE,
-            display_name: "m".into(),
+            display_name: name.into(),
             run_state,
             reason,
-            incarnation: run_state.is_active().then_some(1),
+            incarnation: run_state.is_active().then_some(incarnation),
         },
         persistent: true,
         autostart: false,
         definition: Ok(Arc::default()),
         labels: BTreeMap::new(),
         snapshots: None,
-    };
-    state_after(Fact::Machine(Box::new(facts)), &Name::virtual_machine(MACHINE))
+    }
 }
 
-/// The state of an object after one fact, told by a host that was never read before.
-fn state_after(fact: Fact, name: &Name) -> ResourceState {
-    let now = Timestamp(1);
-    let evidence = Evidence { now, read: now, source: ChangeSource::ResourceOperation, periodic: false };
-    let mut inventory = Inventory::restore(InventorySettings::default(), 0, Vec::new(), Vec::new(), now);
-    let registration = HostRegistration {
-        id: host(),
-        uris: vec!["qemu:///system".into()],
-        credential: String::new(),
-        profile: None,
-        allow_insecure: false,
-        labels: BTreeMap::new(),
-        origin: HostOrigin::File,
-    };
-    let key = EndpointKey { host: host(), technology: "qemu".into() };
-    let endpoints = [(key.technology.clone(), "qemu:///system".to_owned())];
-    inventory.add_host(&evidence, registration, Profile::Monitor, Vec::new(), &endpoints);
-    let hypervisor = Some(HypervisorFacts::default());
-    inventory.link_changed(&evidence, &key, LinkStanding::Synchronizing, "", 1, hypervisor);
-    inventory.observe(&evidence, &key, 1, Observation { time: now, facts: vec![fact], errors: Vec::new() });
-    inventory.object(name).unwrap_or_else(|| panic!("{name} is not there")).state.clone()
+/// An inventory with one host that is being read for the first time.
+struct Story {
+    inventory: Inventory,
+    now: i64,
+}
+
+impl Story {
+    fn begun() -> Self {
+        let inventory = Inventory::restore(InventorySettings::default(), 0, Vec::new(), Vec::new(), Timestamp(0));
+        let mut story = Self { inventory, now: 0 };
+        let registration = HostRegistration {
+            id: host(),
+            uris: vec!["qemu:///system".into()],
+            credential: String::new(),
+            profile: None,
+            allow_insecure: false,
+            labels: BTreeMap::new(),
+            origin: HostOrigin::File,
+        };
+        let key = endpoint();
+        let endpoints = [(key.technology.clone(), "qemu:///system".to_owned())];
+        let evidence = story.evidence();
+        story.inventory.add_host(&evidence, registration, Profile::Monitor, Vec::new(), &endpoints);
+        let hypervisor = Some(HypervisorFacts::default());
+        story.inventory.link_changed(&evidence, &key, LinkStanding::Synchronizing, "", 1, hypervisor);
+        story
+    }
+
+    fn evidence(&mut self) -> Evidence {
+        self.now += 1;
+        let now = Timestamp(self.now);
+        Evidence { now, read: now, source: ChangeSource::ResourceOperation, periodic: false }
+    }
+
+    fn see(&mut self, fact: Fact) {
+        let evidence = self.evidence();
+        let observation = Observation { time: evidence.read, facts: vec![fact], errors: Vec::new() };
+        self.inventory.observe(&evidence, &endpoint(), 1, observation);
+    }
+
+    fn object(&self, name: &Name) -> Arc<Object> {
+        self.inventory.object(name).cloned().unwrap_or_else(|| panic!("{name} is not there"))
+    }
+}
+
+fn endpoint() -> EndpointKey {
+    EndpointKey { host: host(), technology: "qemu".into() }
 }
 
 /// A small managed world.
