@@ -33,8 +33,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn subscribe(writer: &Writer, mode: DeliveryMode, filtered: bool, after: Option<u64>) -> Subscription {
-    let matches: Option<Condition> =
-        if filtered { Some(Arc::new(|object| color_of(object) == "red")) } else { None };
+    let matches: Option<Condition> = if filtered { Some(Arc::new(|object| color_of(object) == "red")) } else { None };
     let options = SubscriptionOptions {
         resume_after: after.map(|sequence| Position { epoch: "e1".into(), sequence }),
         mode,
