@@ -33,8 +33,8 @@ const AFTERWORD: &str = "
 Notes.
 
 * Pools: libvirt knows the figures of the last refresh only, and profile monitor may not refresh. They carry the time
-  of that refresh (`as_of`); nothing should be concluded from figures older than ten minutes. In manage `vrmd` re-reads
-  pools before it looks.
+  of that refresh (`as_of`); nothing should be concluded from figures older than ten minutes. In manage `vrmd` has
+  pools refreshed from time to time.
 * `guest_agent`, `migration` and `disk_errors` are for later parts: nothing of them is read or done yet. In profile
   manage `guest_agent` is not probed: whether an agent answers is a matter of each machine.
 * `disk_errors` and `local_host_details` are not probed, so a host lists no verdict on them; on the local host the
