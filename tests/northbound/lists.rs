@@ -219,4 +219,7 @@ async fn the_server_tells_what_it_is() {
     let caller = info.caller.unwrap();
     assert!(caller.roles.contains(&"administrator".to_owned()) && caller.permissions.len() > 20);
     assert!(info.supported_operations.iter().all(|operation| operation.available));
+    assert!(info.notification_types.contains(&"notifyMOICreation".to_owned()));
+    assert!(info.optional_groups.contains(&"validate-only".to_owned()));
+    assert_eq!(info.api_versions, ["vrm.v1"]);
 }
