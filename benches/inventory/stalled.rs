@@ -97,6 +97,13 @@ fn bytes(bytes: u64) -> f64 {
     bytes as f64 / 1_048_576.0
 }
 
+/// Heartbeats every 5 s: what was sent merged with a snapshot is told no more, only bookmarked.
+fn request() -> v1::WatchResourcesRequest {
+    let heartbeat_interval = Some(prost_types::Duration { seconds: 5, nanos: 0 });
+    let options = v1::StreamOptions { heartbeat_interval, ..Default::default() };
+    v1::WatchResourcesRequest { options: Some(options), ..Default::default() }
+}
+
 /// A watcher on a connection of its own that takes one message and no more.
 struct Stalled {
     _client: Client,
@@ -106,7 +113,7 @@ struct Stalled {
 
 async fn stall(daemon: &Daemon) -> anyhow::Result<Stalled> {
     let client = daemon.connect().await?;
-    let mut stream = client.inventory().watch_resources(v1::WatchResourcesRequest::default()).await?.into_inner();
+    let mut stream = client.inventory().watch_resources(request()).await?.into_inner();
     let mut replica = Replica::default();
     replica.begin_stream();
     replica.apply(stream.message().await?.context("a first message")?)?;
@@ -130,12 +137,7 @@ async fn awake(mut stalled: Stalled, head: u64) -> anyhow::Result<(u64, Duration
 
 /// The honest reader: follows the stream by its rules, and ends only with a fault.
 async fn read(client: Client, progress: Arc<Progress>) -> anyhow::Result<()> {
-    let options = v1::StreamOptions {
-        heartbeat_interval: Some(prost_types::Duration { seconds: 5, nanos: 0 }),
-        ..Default::default()
-    };
-    let request = v1::WatchResourcesRequest { options: Some(options), ..Default::default() };
-    let mut stream = client.inventory().watch_resources(request).await?.into_inner();
+    let mut stream = client.inventory().watch_resources(request()).await?.into_inner();
     let mut replica = Replica::default();
     replica.begin_stream();
     while let Some(message) = stream.message().await? {

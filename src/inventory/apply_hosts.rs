@@ -237,6 +237,7 @@ impl Inventory {
         if std::mem::take(&mut self.images_dirty) {
             self.refresh_images(&evidence);
         }
+        self.refresh_touched_backings(&evidence);
         let dirty = std::mem::take(&mut self.dirty_hosts);
         if dirty.is_empty() {
             return;

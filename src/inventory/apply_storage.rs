@@ -115,7 +115,7 @@ impl Inventory {
         for source in &vm.backing_sources {
             let users = self.storage.backings.entry(source.clone()).or_default();
             if users.machines.insert(name.clone()) {
-                self.refresh_backing(evidence, source);
+                self.touch_backing(evidence, source);
             }
         }
     }
@@ -128,7 +128,23 @@ impl Inventory {
             self.storage.backings.remove(source);
             self.table.remove(evidence, &Name::storage_backing(source));
         } else {
+            self.touch_backing(evidence, source);
+        }
+    }
+
+    /// The users of a backing changed: a new one is made at once, a known one with the next tick.
+    fn touch_backing(&mut self, evidence: &Evidence, source: &str) {
+        if self.table.get(&Name::storage_backing(source)).is_none() {
             self.refresh_backing(evidence, source);
+        } else {
+            self.dirty_backings.insert(source.to_owned(), evidence.source);
+        }
+    }
+
+    /// Makes the backings anew whose users changed since the last call.
+    pub(super) fn refresh_touched_backings(&mut self, evidence: &Evidence) {
+        for (backing, source) in std::mem::take(&mut self.dirty_backings) {
+            self.refresh_backing(&Evidence { source, ..*evidence }, &backing);
         }
     }
 

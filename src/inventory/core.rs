@@ -30,6 +30,10 @@ pub struct Inventory {
     /// Hosts whose moving values need to be made anew.
     pub(super) dirty_hosts: BTreeSet<HostId>,
     pub(super) images_dirty: bool,
+    /// Backings whose users changed since they were last made, and what changed them. One object
+    /// names all users: made anew with every machine, 10,000 machines on one backing would cost
+    /// the square of their number.
+    pub(super) dirty_backings: BTreeMap<String, ChangeSource>,
 }
 
 impl Inventory {
