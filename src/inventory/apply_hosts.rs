@@ -175,11 +175,20 @@ impl Inventory {
         let Some(source) = self.hosts.get(host) else { return };
         let allocation = self.allocations.get(host).copied().unwrap_or_default();
         let storage = Storage::amount(self.storage.of_host(host), self.settings.overcommit.storage);
-        let body = source.body(allocation, storage, &self.settings.overcommit);
+        let mut body = source.body(allocation, storage, &self.settings.overcommit);
+        body.warnings.extend(source.identity_change.clone());
+        body.warnings.extend(self.shared_uuid(host, &body.host_uuid));
         let state = source.state();
         let name = Name::host(host);
         let annotations = self.table.annotations(&name);
         self.table.put(evidence, &name, state, annotations, Body::Host(Box::new(body)));
+    }
+
+    /// A warning if another host tells the same UUID; they are never merged.
+    fn shared_uuid(&self, host: &HostId, uuid: &str) -> Option<String> {
+        let same = |(other, source): &(&HostId, &HostSource)| *other != host && source.known_uuid() == uuid;
+        let (other, _) = self.hosts.iter().filter(|_| !uuid.is_empty()).find(same)?;
+        Some(format!("host {other} has the same UUID {uuid}: a cloned installation, or one machine registered twice"))
     }
 
     pub(super) fn refresh_top(&mut self, evidence: &Evidence) {

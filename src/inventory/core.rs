@@ -122,6 +122,9 @@ impl Inventory {
     pub(super) fn apply(&mut self, evidence: &Evidence, key: &EndpointKey, fact: Fact) {
         match fact {
             Fact::Host(facts) => {
+                if let Some(host) = self.hosts.get_mut(&key.host) {
+                    host.note_identity(&facts.host_uuid);
+                }
                 if let Some(endpoint) = self.endpoint_mut(key) {
                     endpoint.host = Some(*facts);
                 }

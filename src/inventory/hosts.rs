@@ -36,6 +36,8 @@ pub(super) struct HostSource {
     pub(super) devices: HostDeviceFacts,
     pub(super) statistics: HostStatistics,
     pub(super) last_seen: Option<Timestamp>,
+    /// Set when the host's UUID is not what it was: another machine may answer under its address.
+    pub(super) identity_change: Option<String>,
     /// Last known attributes from the store, until the host is read again.
     pub(super) remembered: Option<Host>,
 }
@@ -109,7 +111,10 @@ impl EndpointSource {
                 ..ResourceState::enabled(UsageState::Active)
             },
             LinkStanding::ServiceLost => ResourceState::disabled([AvailabilityStatus::Failed]),
-            LinkStanding::Connecting | LinkStanding::Unreachable | LinkStanding::Refused => ResourceState::default(),
+            // Not known: shown as it is when it works, and marked.
+            LinkStanding::Connecting | LinkStanding::Unreachable | LinkStanding::Refused => {
+                ResourceState::enabled(UsageState::Active)
+            }
         };
         state.unknown =
             matches!(self.standing, LinkStanding::Connecting | LinkStanding::Unreachable | LinkStanding::Refused);
@@ -153,7 +158,27 @@ impl HostSource {
             devices: HostDeviceFacts::default(),
             statistics: HostStatistics::default(),
             last_seen: None,
+            identity_change: None,
             remembered: None,
+        }
+    }
+
+    /// UUID the host was last known by; empty if it never told.
+    pub(super) fn known_uuid(&self) -> &str {
+        let told = self.endpoints.values().find_map(|endpoint| endpoint.host.as_ref());
+        match (told, &self.remembered) {
+            (Some(facts), _) => &facts.host_uuid,
+            (None, Some(remembered)) => &remembered.host_uuid,
+            (None, None) => "",
+        }
+    }
+
+    /// Notes that the host's UUID is another one now (hostIdentityChanged).
+    pub(super) fn note_identity(&mut self, uuid: &str) {
+        let known = self.known_uuid();
+        if !known.is_empty() && !uuid.is_empty() && known != uuid {
+            self.identity_change =
+                Some(format!("host UUID changed from {known} to {uuid}: is this still the same machine?"));
         }
     }
 

@@ -347,6 +347,28 @@ fn a_host_that_goes_down_does_not_teach_that_its_machines_belong_off() {
     assert_eq!(story.object(1).unwrap().annotations.expectation.unwrap().expected, Expectation::Running);
 }
 
+fn warnings(story: &Story, id: &str) -> Vec<String> {
+    match &story.inventory.object(&Name::host(&host(id))).unwrap().body {
+        Body::Host(host) => host.warnings.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn identity(uuid: &str) -> Fact {
+    Fact::Host(Box::new(HostFacts { host_uuid: uuid.into(), ..HostFacts::default() }))
+}
+
+#[test]
+fn another_or_a_shared_host_uuid_is_a_warning_and_never_a_merge() {
+    let mut story = Story::new(&["a", "b"]);
+    story.see("a", 1, vec![identity("u1")]);
+    assert!(warnings(&story, "a").is_empty());
+    story.see("a", 1, vec![identity("u2")]);
+    assert!(warnings(&story, "a")[0].contains("from u1 to u2"));
+    story.see("b", 1, vec![identity("u2")]);
+    assert!(warnings(&story, "b")[0].contains("host a has the same UUID"));
+}
+
 #[test]
 fn machines_count_for_the_host_they_run_on() {
     let mut story = Story::new(&["a"]);

@@ -95,6 +95,65 @@ impl Capability {
             Self::LocalHostDetails => "local_host_details",
         }
     }
+
+    /// What it gives, in one line for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::BulkStatistics => "figures of all machines in one call; without it they are asked one by one",
+            Self::MachineEvents => "changes of machines are told at once; without it the next poll finds them",
+            Self::NetworkEvents => "starts and stops of networks are told at once",
+            Self::StorageEvents => "starts, stops and refreshes of pools are told at once",
+            Self::DeviceEvents => "host devices that come and go are told at once",
+            Self::ControlState => "whether the hypervisor process of a machine answers",
+            Self::HostCpuStatistics => "CPU counters of the host",
+            Self::HostMemoryStatistics => "memory figures of the host",
+            Self::HostHardware => "vendor, model and firmware of the host (SMBIOS)",
+            Self::Storage => "storage pools and volumes, with the figures of their last refresh",
+            Self::StorageRefresh => "fresh figures of pools: a pool can be read anew",
+            Self::Networks => "virtual networks",
+            Self::HostDevices => "NICs and disks of the host",
+            Self::Snapshots => "snapshots of machines",
+            Self::GuestAgent => "figures from inside the guest, through its agent",
+            Self::Migration => "live migration",
+            Self::DiskErrors => "which disk of a machine has failed",
+            Self::LossDetection => "the loss of the connection is told at once; without it the next probe finds it",
+            Self::LocalHostDetails => "filesystems, operating system and counters of the host itself",
+        }
+    }
+
+    /// What it takes to use it, where the driver has it at all.
+    pub fn needs(self) -> Needs {
+        match self {
+            Self::StorageRefresh | Self::GuestAgent | Self::Migration => Needs::Manage,
+            Self::LocalHostDetails => Needs::Local,
+            Self::BulkStatistics
+            | Self::MachineEvents
+            | Self::NetworkEvents
+            | Self::StorageEvents
+            | Self::DeviceEvents
+            | Self::ControlState
+            | Self::HostCpuStatistics
+            | Self::HostMemoryStatistics
+            | Self::HostHardware
+            | Self::Storage
+            | Self::Networks
+            | Self::HostDevices
+            | Self::Snapshots
+            | Self::DiskErrors
+            | Self::LossDetection => Needs::ReadOnly,
+        }
+    }
+}
+
+/// What it takes to use a capability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Needs {
+    /// A read-only connection, as profile monitor has it.
+    ReadOnly,
+    /// A connection that may write: profile manage.
+    Manage,
+    /// To run on the host itself; libvirt is not asked.
+    Local,
 }
 
 /// Whether a capability can be used here.

@@ -65,7 +65,7 @@ impl MetricsPage {
 async fn page(State(sources): State<MetricsSources>) -> impl IntoResponse {
     let mut registry = Registry::with_prefix("vrm");
     registry.register_collector(Box::new(Snapshot(sources)));
-    registry.register("build", "Version of the daemon.", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+    registry.register("build", "Version of the daemon", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     let mut text = String::new();
     // Writing into a string does not fail; a half page would be worse than an empty one.
     if encode(&mut text, &registry).is_err() {
@@ -119,34 +119,34 @@ impl Snapshot {
     fn daemon(&self, encoder: &mut DescriptorEncoder<'_>) -> Encoded {
         let MetricsSources { log, engine, sessions, logging } = &self.0;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
-        gauge(encoder, "heartbeat_timestamp_seconds", "When this page was made; alert when it stops moving.", now)?;
-        gauge(encoder, "log_head_sequence", "Sequence of the last committed change.", log.head() as f64)?;
-        counter(encoder, "changes", "Changes made since start.", engine.changes())?;
+        gauge(encoder, "heartbeat_timestamp_seconds", "When this page was made; alert when it stops moving", now)?;
+        gauge(encoder, "log_head_sequence", "Sequence of the last committed change", log.head() as f64)?;
+        counter(encoder, "changes", "Changes made since start", engine.changes())?;
         let outstanding = engine.outstanding() as f64;
-        gauge(encoder, "store_outstanding_transactions", "Transactions that wait for the disk.", outstanding)?;
+        gauge(encoder, "store_outstanding_transactions", "Transactions that wait for the disk", outstanding)?;
         counter(
             encoder,
             "commands_refused_busy",
-            "Commands refused because the disk was behind.",
+            "Commands refused because the disk was behind",
             engine.refused_busy(),
         )?;
-        gauge(encoder, "streams", "Open watch streams.", sessions.all().len() as f64)?;
+        gauge(encoder, "streams", "Open watch streams", sessions.all().len() as f64)?;
         counter(
             encoder,
             "log_records_dropped",
-            "Log records dropped because the journal did not read.",
+            "Log records dropped because the journal did not read",
             logging.dropped(),
         )?;
-        counter(encoder, "panics", "Panics caught since start.", logging.panics())?;
+        counter(encoder, "panics", "Panics caught since start", logging.panics())?;
         let classes = ObjectClass::ALL
             .map(|class| (vec![("class", class.as_str().to_owned())], ConstGauge::new(log.count(class) as f64)));
-        family(encoder, "objects", "Managed objects by class.", classes)?;
+        family(encoder, "objects", "Managed objects by class", classes)?;
         let (turns, _) = engine.turn_times();
         let buckets = TURN_BOUNDS_US.iter().zip(turns).map(|(bound, count)| {
             let bound = if *bound == u64::MAX { "+Inf".to_owned() } else { format!("{}", *bound as f64 / 1e6) };
             (vec![("up_to_seconds", bound)], ConstCounter::new(count))
         });
-        family(encoder, "engine_turns", "Turns of the engine by the time they took.", buckets)
+        family(encoder, "engine_turns", "Turns of the engine by the time they took", buckets)
     }
 
     fn hosts(&self, encoder: &mut DescriptorEncoder<'_>) -> Encoded {
@@ -154,7 +154,7 @@ impl Snapshot {
         let hosts = log.all(ObjectClass::Host);
         let up =
             hosts.iter().map(|host| (vec![("host", host.name.id())], ConstGauge::new(i64::from(!host.state.unknown))));
-        family(encoder, "host_up", "1 while the host answers.", up)?;
+        family(encoder, "host_up", "1 while the host answers", up)?;
         let hypervisors = log.all(ObjectClass::Hypervisor);
         let figures: Vec<(Labels, u64, u64)> = hypervisors
             .iter()
@@ -168,8 +168,8 @@ impl Snapshot {
             })
             .collect();
         let missed = figures.iter().map(|(labels, missed, _)| (labels.clone(), ConstCounter::new(*missed)));
-        family(encoder, "missed_events", "Differences a poll found that no event had announced.", missed)?;
+        family(encoder, "missed_events", "Differences a poll found that no event had announced", missed)?;
         let severed = figures.iter().map(|(labels, _, severed)| (labels.clone(), ConstCounter::new(*severed)));
-        family(encoder, "severed_lanes", "Connections cut because a call hung.", severed)
+        family(encoder, "severed_lanes", "Connections cut because a call hung", severed)
     }
 }

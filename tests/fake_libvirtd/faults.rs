@@ -236,6 +236,22 @@ fn children() -> usize {
 }
 
 #[tokio::test]
+async fn a_daemon_that_still_examines_its_hypervisors_is_connected_to() {
+    let site = Site::new(Behaviour { machines: 1, ..Behaviour::default() });
+    site.daemon.behave(|behaviour| {
+        behaviour.hang.insert(procedure::GET_CAPABILITIES);
+    });
+    let link = site.hypervisor.connect(Duration::from_secs(4)).await.expect("connects without");
+    assert_eq!((link.hypervisor.technology.as_str(), link.hypervisor.version.as_str()), ("qemu", ""));
+    let error = site.hypervisor.observe(Scope::Hypervisor, SHORT).await.expect_err("waits for it");
+    assert!(matches!(error, HypervisorError::TimedOut(_)), "{error:?}");
+    site.hypervisor.probe(PATIENCE).await.expect("the control lane is not affected");
+    site.daemon.behave(|behaviour| behaviour.hang.clear());
+    let seen = site.hypervisor.observe(Scope::Hypervisor, PATIENCE).await.expect("reads");
+    assert!(matches!(&seen.facts[..], [Fact::Host(_), Fact::Hypervisor(all)] if all.version == "9.0.0"), "{seen:?}");
+}
+
+#[tokio::test]
 async fn an_idle_connection_that_ends_is_told_and_made_again_with_its_subscriptions() {
     let (site, mut link) = Site::connected(1).await;
     assert_eq!(site.daemon.subscriptions(), 1);

@@ -136,9 +136,10 @@ async fn objects_are_read_by_dn_and_scope() {
     assert!(pool.pool_state != 0 && !pool.uid.is_empty() && pool.etag.is_empty(), "only what was asked for");
     for (scope, level, count) in [
         (v1::ScopeType::BaseOnly, 0, 1),
-        (v1::ScopeType::BaseAll, 1, 4),
+        (v1::ScopeType::BaseSubtree, 1, 4),
         (v1::ScopeType::BaseNthLevel, 2, 1),
         (v1::ScopeType::BaseSubtree, 0, 5),
+        (v1::ScopeType::BaseAll, 0, 5),
         (v1::ScopeType::Unspecified, 0, 5),
     ] {
         let mut names = Vec::new();

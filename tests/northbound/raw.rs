@@ -64,21 +64,24 @@ impl Decoder for Raw {
     }
 }
 
-/// A TLS client with one of the throw-away certificates.
+/// A TLS client with one of the throw-away certificates; with an empty name without any.
 pub fn tls_connector(directory: &Path, name: &str) -> tokio_rustls::TlsConnector {
     use rustls_pki_types::pem::PemObject;
     use rustls_pki_types::{CertificateDer, PrivateKeyDer};
     let certificate = |file: &str| CertificateDer::from_pem_file(directory.join(file)).unwrap();
     let mut roots = rustls::RootCertStore::empty();
     roots.add(certificate("ca.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_file(directory.join(format!("{name}.key"))).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(roots)
-        .with_client_auth_cert(vec![certificate(&format!("{name}.pem"))], key)
-        .unwrap();
+        .with_root_certificates(roots);
+    let mut config = if name.is_empty() {
+        builder.with_no_client_auth()
+    } else {
+        let key = PrivateKeyDer::from_pem_file(directory.join(format!("{name}.key"))).unwrap();
+        builder.with_client_auth_cert(vec![certificate(&format!("{name}.pem"))], key).unwrap()
+    };
     config.alpn_protocols = vec![b"h2".to_vec()];
     tokio_rustls::TlsConnector::from(Arc::new(config))
 }

@@ -147,6 +147,13 @@ impl TestServer {
         .await
     }
 
+    /// The bare TLS stream of such a connection.
+    pub async fn tls_stream(&self, name: &str) -> tokio_rustls::client::TlsStream<TcpStream> {
+        let connector = super::raw::tls_connector(&self.directory.path().join("tls"), name);
+        let stream = TcpStream::connect(&self.tls).await.unwrap();
+        connector.connect(rustls_pki_types::ServerName::try_from("localhost").unwrap(), stream).await.unwrap()
+    }
+
     pub async fn inventory(&self) -> InventoryServiceClient<Channel> {
         InventoryServiceClient::new(self.channel().await)
     }

@@ -2,7 +2,9 @@
 
 mod imports;
 mod mapping;
+mod meaning;
 mod policies;
+mod profiles;
 mod requirements;
 mod sources;
 mod words;

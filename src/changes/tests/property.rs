@@ -2,7 +2,7 @@
 //! whenever the stream says that it is synchronised (spec/northbound.md 13.1).
 
 use super::script::{Copy, Writer, color_of, drain};
-use crate::changes::{DeliveryMode, Position, Selector, StreamEvent, Subscription, SubscriptionOptions};
+use crate::changes::{Condition, DeliveryMode, Position, Selector, StreamEvent, Subscription, SubscriptionOptions};
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,8 +33,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn subscribe(writer: &Writer, mode: DeliveryMode, filtered: bool, after: Option<u64>) -> Subscription {
-    let matches: Option<Arc<dyn Fn(&crate::model::Object) -> bool + Send + Sync>> =
-        if filtered { Some(Arc::new(|object| color_of(object) == "red")) } else { None };
+    let matches: Option<Condition> = if filtered { Some(Arc::new(|object| color_of(object) == "red")) } else { None };
     let options = SubscriptionOptions {
         resume_after: after.map(|sequence| Position { epoch: "e1".into(), sequence }),
         mode,

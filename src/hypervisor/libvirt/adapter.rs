@@ -128,9 +128,9 @@ impl LibvirtHypervisor {
     }
 
     async fn read_hypervisor(&self, deadline: Duration) -> Result<Observation, HypervisorError> {
-        let hypervisor = self.connected()?.hypervisor(deadline).await?;
+        let hypervisor = self.connected()?.hypervisor(deadline, None).await?;
         let mut observation = self
-            .read(Purpose::Control, deadline, |connect, memory, _| {
+            .read(Purpose::Poll, deadline, |connect, memory, _| {
                 let facts = vec![Fact::Host(Box::new(host::host(connect, memory)?))];
                 Ok(Observation { time: now(), facts, errors: Vec::new() })
             })

@@ -17,6 +17,10 @@ use tokio::sync::mpsc;
 /// The storage part of the probe may take this long; a hung pool must not delay everything else.
 const STORAGE_PROBE: Duration = Duration::from_secs(2);
 
+/// A fresh daemon examines its hypervisors at the first question for them, which takes it seconds for
+/// each; connecting waits for it no longer than this.
+const EXAMINATION: Duration = Duration::from_secs(2);
+
 /// A live connection of one generation.
 #[derive(Debug)]
 pub struct Connection {
@@ -64,33 +68,61 @@ impl Connection {
         let left = until.saturating_duration_since(Instant::now());
         let bulk = lanes.call(Purpose::Control, left, |session| probe::bulk_calls(&session.connect()?)).await?;
         let connection = Self { lanes, bulk, subscribed, read_only };
-        let hypervisor = connection.hypervisor(until.saturating_duration_since(Instant::now())).await?;
+        let left = until.saturating_duration_since(Instant::now());
+        let hypervisor = connection.hypervisor(left, Some(EXAMINATION)).await?;
         Ok(Opened { connection: Arc::new(connection), hypervisor, events })
     }
 
-    /// Reads the hypervisor and probes its capabilities afresh.
+    /// Reads the hypervisor and probes its capabilities afresh. With `patience`, what a fresh daemon
+    /// needs long for is left out after that time.
     ///
     /// # Errors
-    /// If the control lane gives no answer; a storage part that hangs leaves its verdicts unknown.
-    pub async fn hypervisor(&self, deadline: Duration) -> Result<HypervisorFacts, HypervisorError> {
+    /// If the control lane gives no answer, or the examination none within the deadline; a storage part
+    /// that hangs leaves its verdicts unknown.
+    pub async fn hypervisor(
+        &self,
+        deadline: Duration,
+        patience: Option<Duration>,
+    ) -> Result<HypervisorFacts, HypervisorError> {
         let (bulk, read_only) = (self.bulk, self.read_only);
         let general = self.lanes.call(Purpose::Control, deadline, move |session| {
             let connect = session.connect()?;
-            let verdicts = probe::without_storage(&connect, bulk, read_only)?;
-            Ok((host::hypervisor(&connect)?, verdicts))
+            Ok((host::identity(&connect)?, probe::without_storage(&connect, bulk, read_only)?))
         });
         let storage = self.lanes.call(Purpose::Storage, deadline.min(STORAGE_PROBE), move |session| {
             probe::storage(&session.connect()?, read_only)
         });
-        let (general, storage) = tokio::join!(general, storage);
+        let (general, storage, examined) = tokio::join!(general, storage, self.examine(deadline, patience));
         let (mut facts, verdicts) = general?;
+        let examined = examined?;
+        let migration = probe::migration(examined.as_ref().map(|examined| examined.migrates), read_only);
+        if let Some(examined) = examined {
+            examined.complete(&mut facts);
+        }
         let unknown = [Capability::Storage, Capability::StorageRefresh, Capability::HostDevices];
         facts.capabilities.extend(unknown.map(|capability| (capability, Availability::Unknown)));
         facts.capabilities.extend(storage.unwrap_or_default());
         facts.capabilities.extend(verdicts);
+        facts.capabilities.insert(Capability::Migration, migration);
         facts.capabilities.extend(self.subscribed.capabilities.clone());
         facts.events = self.subscribed.events.clone();
         Ok(facts)
+    }
+
+    /// Has the daemon examine its hypervisors, on a lane where nobody waits for a sign of life.
+    async fn examine(
+        &self,
+        deadline: Duration,
+        patience: Option<Duration>,
+    ) -> Result<Option<host::Examined>, HypervisorError> {
+        let examination = self.lanes.call(Purpose::Poll, deadline, |session| host::Examined::read(&session.connect()?));
+        let Some(patience) = patience else { return examination.await.map(Some) };
+        match tokio::time::timeout(patience, examination).await {
+            Ok(Err(error)) if error.is_link_loss() => Err(error),
+            Ok(examined) => Ok(examined.ok()),
+            // It goes on by itself; the daemon remembers the result for the next reading.
+            Err(_) => Ok(None),
+        }
     }
 
     /// True if pools may be refreshed here.

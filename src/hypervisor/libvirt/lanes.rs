@@ -118,22 +118,33 @@ impl Lanes {
         work: impl FnOnce(&mut Session) -> Result<R, HypervisorError> + Send + 'static,
     ) -> Result<R, HypervisorError> {
         let until = Instant::now() + deadline;
-        let (reply, answer) = oneshot::channel();
+        let (reply, mut answer) = oneshot::channel();
         let work: Work = Box::new(move |session| {
             let _ = reply.send(work(session));
         });
         self.submit(purpose, Job { until, work })?;
-        match tokio::time::timeout_at(until.into(), answer).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) if Instant::now() < until => {
-                Err(HypervisorError::Unreachable("connection given up during the call".into()))
-            }
-            // Late, or dropped because it would have been.
-            Ok(Err(_)) | Err(_) => {
-                self.replace_if_stuck(purpose);
-                Err(HypervisorError::TimedOut(deadline))
+        loop {
+            // The call that runs before ours may hang with nobody left who waits for it.
+            let look = self.running_until(purpose).map_or(until, |running| running.min(until));
+            match tokio::time::timeout_at(look.into(), &mut answer).await {
+                Ok(Ok(result)) => return result,
+                Ok(Err(_)) if Instant::now() < until => {
+                    return Err(HypervisorError::Unreachable("connection given up during the call".into()));
+                }
+                Err(_) if Instant::now() < until => self.replace_if_stuck(purpose),
+                // Late, or dropped because it would have been.
+                Ok(Err(_)) | Err(_) => {
+                    self.replace_if_stuck(purpose);
+                    return Err(HypervisorError::TimedOut(deadline));
+                }
             }
         }
+    }
+
+    fn running_until(&self, purpose: Purpose) -> Option<Instant> {
+        let lane = lock(self.slot(purpose)).clone()?;
+        let running = lock(&lane.state).running?;
+        Some(running.until)
     }
 
     /// Lanes whose present call has been running for longer than this.

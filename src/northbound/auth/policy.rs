@@ -8,11 +8,15 @@ use std::time::Duration;
 /// Permission of the reflection service.
 const REFLECTION: &str = "reflection.list";
 
-/// Service whose methods everybody who got this far may call: load balancers have no role.
-const HEALTH: &str = "/grpc.health.v1.Health/";
+/// Methods that everybody who got this far may call: load balancers have no role.
+const HEALTH: [&str; 3] =
+    ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/List", "/grpc.health.v1.Health/Watch"];
 
 /// Both versions of the reflection service.
-const REFLECTIONS: [&str; 2] = ["/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"];
+const REFLECTIONS: [&str; 2] = [
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
 
 /// What holds for one method.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,8 +87,9 @@ impl Policies {
         if let Some(policy) = self.by_path.get(path) {
             return Some(policy.clone());
         }
-        let is_reflection = REFLECTIONS.iter().any(|prefix| path.starts_with(prefix));
-        if !is_reflection && !path.starts_with(HEALTH) {
+        // Only whole names: policies are keys of counters, which callers must not be able to grow.
+        let is_reflection = REFLECTIONS.contains(&path);
+        if !is_reflection && !HEALTH.contains(&path) {
             return None;
         }
         Some(Policy {
@@ -146,5 +151,8 @@ mod tests {
     fn unknown_services_are_refused() {
         assert!(matches!(Policies::read(&["vrm.v1.Nothing"]), Err(PolicyError::UnknownService(_))));
         assert_eq!(Policies::default().of("/vrm.v1.Nothing/Get"), None);
+        assert_eq!(Policies::default().of("/grpc.health.v1.Health/Random1"), None);
+        assert_eq!(Policies::default().of(HEALTH[0]).unwrap().permission, None);
+        assert!(Policies::default().of(REFLECTIONS[1]).unwrap().permission.is_some());
     }
 }

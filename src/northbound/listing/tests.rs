@@ -138,3 +138,10 @@ fn page_sizes_are_coerced() {
     assert_eq!(page_size(0).unwrap(), 100);
     assert_eq!(page_size(1_000_000).unwrap(), 1_000);
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_token_reader_panic(text in "\\PC{0,80}|1[0-9a-f]{0,200}") {
+        proptest::prop_assert!(token::Token::decode(&text).is_none());
+    }
+}

@@ -125,3 +125,12 @@ async fn closing_ends_who_waits() {
     assert!(waiting.expect_err("given up").is_link_loss());
     wait(|| counters.stuck_threads() == 0).await;
 }
+
+#[tokio::test]
+async fn a_hung_call_that_nobody_waits_for_does_not_hold_the_next() {
+    let (lanes, _) = lanes(MANY);
+    let (_release, work) = hang();
+    let forgotten = lanes.call(Purpose::Poll, SHORT * 5, work);
+    tokio::time::timeout(SHORT, forgotten).await.expect_err("its caller goes away");
+    assert_eq!(lanes.call(Purpose::Poll, PATIENCE, |_| Ok(7)).await, Ok(7));
+}

@@ -48,17 +48,44 @@ pub fn host(connect: &Connect, memory: &Memory) -> Result<HostFacts, HypervisorE
     })
 }
 
-/// The hypervisor, without the verdicts on its capabilities.
-pub fn hypervisor(connect: &Connect) -> Result<HypervisorFacts, HypervisorError> {
-    let capabilities = capabilities(&connect.capabilities().map_err(fault)?)?;
+/// What is known of the hypervisor at once.
+pub fn identity(connect: &Connect) -> Result<HypervisorFacts, HypervisorError> {
     Ok(HypervisorFacts {
         technology: connect.driver_type().map_err(fault)?.to_lowercase(),
-        version: connect.hyp_version().map(version).unwrap_or_default(),
         libvirt_version: version(connect.lib_version().map_err(fault)?),
-        machine_types: capabilities.machine_types,
-        guest_archs: capabilities.guest_archs,
         ..HypervisorFacts::default()
     })
+}
+
+/// What a daemon knows only after it has examined its hypervisors, which takes a fresh one many seconds.
+#[derive(Clone, Debug, Default)]
+pub struct Examined {
+    version: String,
+    machine_types: Vec<String>,
+    guest_archs: Vec<String>,
+    /// Guests can be moved live.
+    pub migrates: bool,
+}
+
+impl Examined {
+    /// Asks for it; blocks for as long as the daemon takes.
+    pub fn read(connect: &Connect) -> Result<Self, HypervisorError> {
+        let text = connect.capabilities().map_err(fault)?;
+        let capabilities = capabilities(&text)?;
+        Ok(Self {
+            version: connect.hyp_version().map(version).unwrap_or_default(),
+            machine_types: capabilities.machine_types,
+            guest_archs: capabilities.guest_archs,
+            migrates: text.contains("<migration_features>"),
+        })
+    }
+
+    /// Completes the hypervisor's facts.
+    pub fn complete(self, facts: &mut HypervisorFacts) {
+        facts.version = self.version;
+        facts.machine_types = self.machine_types;
+        facts.guest_archs = self.guest_archs;
+    }
 }
 
 /// Moving figures of the host; what the driver lacks is absent.

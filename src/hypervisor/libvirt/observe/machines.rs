@@ -98,11 +98,15 @@ impl Listing {
     fn read(connect: &Connect) -> Result<Self, HypervisorError> {
         let listed = |flags| connect.list_all_domains(flags).map_err(fault);
         let ids = |domains: Vec<Domain>| domains.iter().map(|each| domain::subject(each).uuid).collect();
+        let all = listed(0)?;
+        // The filter is accepted, and nobody passes it, also where the driver has no snapshots at all.
+        let has_snapshots = all.first().is_some_and(|any| any.num_snapshots(0).is_ok());
+        let with_snapshots = has_snapshots.then(|| listed(sys::VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT).ok().map(ids));
         Ok(Self {
-            domains: listed(0)?.into_iter().map(|each| (domain::subject(&each).uuid, each)).collect(),
+            domains: all.into_iter().map(|each| (domain::subject(&each).uuid, each)).collect(),
             persistent: ids(listed(sys::VIR_CONNECT_LIST_DOMAINS_PERSISTENT)?),
             autostart: ids(listed(sys::VIR_CONNECT_LIST_DOMAINS_AUTOSTART)?),
-            with_snapshots: listed(sys::VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT).ok().map(ids),
+            with_snapshots: with_snapshots.flatten(),
         })
     }
 

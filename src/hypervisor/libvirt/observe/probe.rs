@@ -34,7 +34,18 @@ pub fn bulk_calls(connect: &Connect) -> Result<Bulk, HypervisorError> {
     Ok(Bulk { states: works(sys::VIR_DOMAIN_STATS_STATE)?, figures: works(GROUPS)? })
 }
 
-/// Verdicts that need neither storage nor devices.
+/// Verdict on live migration; nothing is known without the host's capabilities document.
+pub fn migration(migrates: Option<bool>, read_only: bool) -> Availability {
+    match migrates {
+        None => Availability::Unknown,
+        Some(false) => Availability::Unsupported,
+        Some(true) if read_only => Availability::NeedsManage,
+        Some(true) => Availability::Available,
+    }
+}
+
+/// Verdicts that need neither storage nor devices, nor anything that has a fresh daemon examine its
+/// hypervisors first.
 pub fn without_storage(connect: &Connect, bulk: Bulk, read_only: bool) -> Result<Capabilities, HypervisorError> {
     let mut verdicts = Capabilities::new();
     let yes_or_no = |works| if works { Availability::Available } else { Availability::Unsupported };
@@ -45,17 +56,8 @@ pub fn without_storage(connect: &Connect, bulk: Bulk, read_only: bool) -> Result
     verdicts.insert(Capability::Networks, verdict(connect.list_all_networks(0).map_err(fault))?);
     verdicts.insert(Capability::Snapshots, snapshots(connect)?);
     verdicts.insert(Capability::ControlState, control(connect)?);
-    let migrates = connect.capabilities().map_err(fault)?.contains("<migration_features>");
     let writes = if read_only { Availability::NeedsManage } else { Availability::Unknown };
     verdicts.insert(Capability::GuestAgent, writes);
-    verdicts.insert(
-        Capability::Migration,
-        match (migrates, read_only) {
-            (false, _) => Availability::Unsupported,
-            (true, true) => Availability::NeedsManage,
-            (true, false) => Availability::Available,
-        },
-    );
     Ok(verdicts)
 }
 
