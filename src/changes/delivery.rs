@@ -161,7 +161,7 @@ pub struct Delivery {
     pub object: Arc<Object>,
     /// What differs from the previous revision (transitions mode).
     pub attributes: Vec<AttributeChange>,
-    /// What caused it (transitions mode).
+    /// What caused it, the last of several; not known in snapshots and for changes before the start.
     pub source: Option<ChangeSource>,
     /// When it was seen.
     pub time: Timestamp,

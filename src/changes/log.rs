@@ -4,7 +4,7 @@ use super::position::{ListStatus, Position};
 use crate::model::history::TransitionHistory;
 use crate::model::object::Tombstone;
 use crate::model::relation::Topology;
-use crate::model::{Change, ChangeKind, HostId, Name, Object, ObjectClass};
+use crate::model::{Change, ChangeKind, ChangeSource, HostId, Name, Object, ObjectClass};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::watch;
@@ -53,6 +53,8 @@ pub(super) enum Slot {
 struct State {
     head: u64,
     slots: Vec<Slot>,
+    /// What caused the last change of each slot's tenant; not known for changes before the start.
+    sources: Vec<Option<ChangeSource>>,
     free: Vec<u32>,
     by_name: HashMap<Name, u32>,
     by_class: BTreeMap<ObjectClass, BTreeMap<Name, Arc<Object>>>,
@@ -241,8 +243,13 @@ impl ChangeLog {
         (state.head, round)
     }
 
-    pub(super) fn slot(&self, slot: u32) -> Slot {
-        self.read().slots.get(slot as usize).cloned().unwrap_or(Slot::Free)
+    /// The tenant of a slot, and what caused its last change.
+    pub(super) fn slot(&self, slot: u32) -> (Slot, Option<ChangeSource>) {
+        let state = self.read();
+        match state.slots.get(slot as usize) {
+            Some(tenant) => (tenant.clone(), state.sources[slot as usize]),
+            None => (Slot::Free, None),
+        }
     }
 
     pub(super) fn slot_of(&self, name: &Name) -> Option<u32> {
@@ -296,6 +303,9 @@ impl State {
             ChangeKind::Created | ChangeKind::Changed => self.put(Arc::clone(&change.object)),
             ChangeKind::Removed => self.bury(Tombstone::of(&change.object, change.time)),
         }
+        if let Some(slot) = self.by_name.get(&change.name) {
+            self.sources[*slot as usize] = Some(change.source);
+        }
         self.recent.push_back(Arc::clone(change));
         if self.recent.len() > RECENT_TRANSITIONS {
             self.recent.pop_front();
@@ -307,6 +317,7 @@ impl State {
         let Some(slot) = self.by_name.get(name).copied() else {
             let slot = self.free.pop().unwrap_or_else(|| {
                 self.slots.push(Slot::Free);
+                self.sources.push(None);
                 u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
             });
             self.by_name.insert(name.clone(), slot);

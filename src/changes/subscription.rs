@@ -288,7 +288,8 @@ impl Subscription {
 
     /// What to tell of a slot now, looked up only when there is room to send it.
     fn visit(&mut self, slot: u32) -> Option<Delivery> {
-        let (object, gone) = match self.log.slot(slot) {
+        let (found, source) = self.log.slot(slot);
+        let (object, gone) = match found {
             Slot::Live(object) => (object, false),
             Slot::Gone(tombstone) => (Arc::new(tombstone.as_object()), true),
             Slot::Free => return None,
@@ -312,7 +313,8 @@ impl Subscription {
         };
         let merged = if held { object.revision.saturating_sub(sent.revision + 1) } else { 0 };
         self.note_sent(slot, &object, kind);
-        Some(Delivery { kind, time: object.change_time, object, attributes: Vec::new(), source: None, merged })
+        let source = source.filter(|_| kind != DeliveryKind::Snapshot);
+        Some(Delivery { kind, time: object.change_time, object, attributes: Vec::new(), source, merged })
     }
 
     /// What to tell of one transition; nothing if the client has that revision already.

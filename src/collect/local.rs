@@ -2,6 +2,7 @@
 
 use crate::host::LocalHost;
 use crate::model::Timestamp;
+use crate::model::capability::{Availability, Capability};
 use crate::model::observation::{CollectError, Fact, Observation};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,12 +24,19 @@ impl LocalDetails {
         self.applies.load(Ordering::Relaxed)
     }
 
-    /// Looks whether what an endpoint says of its host is this machine.
-    pub(super) fn judge(&self, uri: &str, observation: &Observation) {
+    /// Looks whether what an endpoint says of its host is this machine, and says so among its
+    /// capabilities unless the endpoint has its own word on that.
+    pub(super) fn judge(&self, uri: &str, observation: &mut Observation) {
         for fact in &observation.facts {
             if let Fact::Host(facts) = fact {
                 let local = self.host.is_local(&facts.host_uuid, &facts.host_name, uri);
                 self.applies.store(local, Ordering::Relaxed);
+            }
+        }
+        let verdict = if self.applies() { Availability::Available } else { Availability::Unsupported };
+        for fact in &mut observation.facts {
+            if let Fact::Hypervisor(facts) = fact {
+                facts.capabilities.entry(Capability::LocalHostDetails).or_insert(verdict);
             }
         }
     }

@@ -32,9 +32,9 @@ impl Reader {
     pub(super) async fn read(&self, scope: Scope, cause: Cause, deadline: Duration) -> Result<(), HypervisorError> {
         let begun = (self.clock)();
         match self.hypervisor.observe(scope.clone(), deadline).await {
-            Ok(observation) => {
+            Ok(mut observation) => {
                 self.note_errors(&scope, &observation);
-                self.local.judge(self.hypervisor.uri(), &observation);
+                self.local.judge(self.hypervisor.uri(), &mut observation);
                 self.report_bulk(cause, Observation { time: begun, ..observation }).await;
                 Ok(())
             }

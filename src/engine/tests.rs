@@ -1,14 +1,14 @@
 //! The engine with a real store and the simulator, driven through its handle.
 
 use super::{AnnotationPatch, CommandContext, CommandError, EngineEnd, EngineHandle, EngineParts, start};
-use crate::changes::{ChangeLog, Restored};
+use crate::changes::{ChangeLog, DeliveryMode, Restored, Selector, StreamEvent, Subscription, SubscriptionOptions};
 use crate::engine::Assignment;
 use crate::hypervisor::sim::{SimOpener, SimSetup};
 use crate::inventory::InventorySettings;
 use crate::model::annotation::Expectation;
 use crate::model::history::TransitionHistory;
 use crate::model::registration::{HostOrigin, HostRegistration, Profile};
-use crate::model::{Actor, HostId, Name, Timestamp};
+use crate::model::{Actor, ChangeSource, HostId, Name, Timestamp};
 use crate::store::{Journal, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
@@ -210,5 +210,26 @@ async fn a_host_configured_twice_is_refused() {
     let refused = rig.handle.configure_hosts(twice, false).await.unwrap_err();
     assert!(matches!(refused, CommandError::InvalidField { .. }), "{refused}");
     assert!(rig.log.get("hosts/a").is_none());
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_change_through_the_interface_is_told_as_a_management_operation() {
+    let directory = tempfile::tempdir().unwrap();
+    let rig = rig(directory.path());
+    rig.handle.configure_hosts(vec![registration("a", "")], false).await.unwrap();
+    let options =
+        SubscriptionOptions { updates_only: true, mode: DeliveryMode::Transitions, ..SubscriptionOptions::default() };
+    let everything = Selector { classes: Vec::new(), matches: None };
+    let mut subscription = Subscription::start(Arc::clone(&rig.log), everything, options).unwrap();
+    rig.handle.annotate(context(""), a(), label("tier", "gold")).await.unwrap();
+    let delivery = loop {
+        if let StreamEvent::Change(delivery) = subscription.next().await.unwrap().event {
+            break delivery;
+        }
+    };
+    assert_eq!(delivery.source, Some(ChangeSource::ManagementOperation));
+    let labels = delivery.attributes.iter().find(|attribute| attribute.path == "labels").unwrap();
+    assert_eq!((labels.old.is_null(), labels.new["tier"].as_str()), (true, Some("gold")));
     rig.end().await;
 }

@@ -111,7 +111,10 @@ impl EndpointSource {
                 ..ResourceState::enabled(UsageState::Active)
             },
             LinkStanding::ServiceLost => ResourceState::disabled([AvailabilityStatus::Failed]),
-            LinkStanding::Connecting | LinkStanding::Unreachable | LinkStanding::Refused => ResourceState::default(),
+            // Not known: shown as it is when it works, and marked.
+            LinkStanding::Connecting | LinkStanding::Unreachable | LinkStanding::Refused => {
+                ResourceState::enabled(UsageState::Active)
+            }
         };
         state.unknown =
             matches!(self.standing, LinkStanding::Connecting | LinkStanding::Unreachable | LinkStanding::Refused);

@@ -21,7 +21,7 @@ pub(super) fn resource_state(
     let mut state = mapped(run_state, reason);
     state.administrative = administrative(expected);
     state.reason = StateReason::code(reason.as_str());
-    if matches!(control, ControlState::NotResponding | ControlState::Failed) && run_state.is_active() {
+    if control.is_trouble() && state.operational == OperationalState::Enabled {
         state.availability.insert(AvailabilityStatus::Degraded);
     }
     if run_state == RunState::Unknown {

@@ -19,6 +19,22 @@ use std::time::{Duration, Instant};
 use tonic::{Request, Response, Status};
 use v1::admin_service_server::AdminService;
 
+/// Notifications of `WatchResources`, by the names 3GPP TS 28.532 gives them.
+const NOTIFICATIONS: [&str; 5] = [
+    "notifyMOICreation",
+    "notifyMOIDeletion",
+    "notifyMOIAttributeValueChanges",
+    "notifyPotentialFaultyAlarmList",
+    "notifyHeartbeat",
+];
+
+/// Optional groups of the interface that are served.
+const OPTIONAL_GROUPS: [&str; 4] = ["direct-host", "topology-export", "validate-only", "relations"];
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
 /// What does not change while the daemon runs.
 #[derive(Clone, Debug)]
 pub struct ServerFacts {
@@ -105,6 +121,8 @@ impl Admin {
             profile: convert::profile_word(facts.profile.as_str()).into(),
             supported_services: self.services.clone(),
             supported_operations: self.operations(),
+            notification_types: words(&NOTIFICATIONS),
+            optional_groups: words(&OPTIONAL_GROUPS),
             limits: Some(self.limits()),
             retention: Some(retention()),
             head: at(log.head()),

@@ -262,6 +262,7 @@ impl OpenStream {
             attribute_changes: attributes.iter().map(convert::attribute_change).collect(),
             source: source.map(convert::change_source).unwrap_or_default(),
             event_time: Some(convert::timestamp(*time)),
+            report_time: Some(convert::timestamp((self.watching.published.now)())),
             time_received: true,
             object_class: convert::object_class(object.class()),
             object_dn: dn.dn(&object.name),
@@ -298,15 +299,16 @@ fn subscription_options(options: v1::StreamOptions) -> Result<SubscriptionOption
         Ok(v1::GapPolicy::Fail) => GapPolicy::Fail,
         Err(_) => return Err(Failure::field("options.gap_policy", "no such policy")),
     };
-    let heartbeat = duration("options.heartbeat_interval", options.heartbeat_interval, limits::HEARTBEAT_DEFAULT)?
-        .clamp(limits::HEARTBEAT_LEAST, limits::HEARTBEAT_MOST);
+    let heartbeat = duration("options.heartbeat_interval", options.heartbeat_interval, limits::HEARTBEAT_DEFAULT)?;
+    // Zero switches them off (REQ-NTF-FUN-06): such a client cannot tell silence from a dead peer.
+    let heartbeat = (!heartbeat.is_zero()).then(|| heartbeat.clamp(limits::HEARTBEAT_LEAST, limits::HEARTBEAT_MOST));
     let dampening = duration("options.dampening_period", options.dampening_period, Duration::ZERO)?;
     Ok(SubscriptionOptions {
         resume_after: options.resume_after.map(|v1::StreamPosition { epoch, sequence }| Position { epoch, sequence }),
         updates_only: options.updates_only,
         mode,
         gap_policy,
-        heartbeat: Some(heartbeat),
+        heartbeat,
         dampening: if mode == DeliveryMode::State { dampening.min(limits::DAMPENING_MOST) } else { Duration::ZERO },
         once: options.once,
     })
@@ -325,7 +327,7 @@ fn effective_options(options: &SubscriptionOptions) -> v1::StreamOptions {
             GapPolicy::Resync => v1::GapPolicy::Resync.into(),
             GapPolicy::Fail => v1::GapPolicy::Fail.into(),
         },
-        heartbeat_interval: heartbeat.and_then(|interval| interval.try_into().ok()),
+        heartbeat_interval: heartbeat.unwrap_or_default().try_into().ok(),
         dampening_period: (*dampening).try_into().ok(),
         once: *once,
     }

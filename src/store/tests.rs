@@ -178,3 +178,17 @@ fn a_store_set_aside_begins_a_new_epoch() {
     let (_journal, again) = open(directory.path());
     assert_ne!(again.epoch, loaded.epoch);
 }
+
+#[tokio::test]
+async fn a_store_beyond_its_bytes_gives_up_its_oldest_transitions_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut journal, _) = open(directory.path());
+    let changes = (1..=1_000).map(|sequence| change(sequence, 1, ChangeKind::Changed)).collect();
+    commit(&mut journal, Transaction { id: 1, changes, ..Transaction::default() }).await;
+    let raw = rusqlite::Connection::open(directory.path().join("journal.db")).unwrap();
+    assert_eq!(super::writer::prune(&raw, 1 << 30).unwrap(), 0, "there is room");
+    assert_eq!(super::writer::prune(&raw, 1).unwrap(), 100);
+    let left: i64 = raw.query_row("SELECT count(*) FROM transitions", [], |row| row.get(0)).unwrap();
+    let objects: i64 = raw.query_row("SELECT count(*) FROM objects", [], |row| row.get(0)).unwrap();
+    assert_eq!((left, objects), (900, 1));
+}

@@ -17,6 +17,10 @@ const GROUP: usize = 256;
 /// Resource transitions kept: 200,000 (design.md 5).
 const TRANSITIONS_KEPT: u64 = 200_000;
 
+/// The database may grow to 1 GiB: beyond that the oldest tenth of the transitions goes at each
+/// pruning, whatever their number. Objects themselves are bounded by what exists.
+const BYTES_KEPT: u64 = 1 << 30;
+
 /// Tombstones live for seven days (design.md 5).
 const TOMBSTONE_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -179,7 +183,7 @@ impl Writer {
         self.since_prune = 0;
         let _ = self.ballast.fill();
         // Old rows that stay a while longer do no harm: the next round tries again.
-        if let Ok(oldest) = prune(&self.connection) {
+        if let Ok(oldest) = prune(&self.connection, BYTES_KEPT) {
             self.reader.set_oldest(oldest);
         }
     }
@@ -269,13 +273,18 @@ fn write_act(connection: &Connection, transaction: &Transaction) -> rusqlite::Re
 }
 
 /// Deletes what has outlived its retention; answers the sequence before the oldest transition.
-fn prune(connection: &Connection) -> rusqlite::Result<u64> {
+pub(super) fn prune(connection: &Connection, bytes_kept: u64) -> rusqlite::Result<u64> {
     let newest: (i64, i64) = connection.query_row(
         "SELECT coalesce(max(sequence), 0), coalesce(max(time), 0) FROM transitions",
         [],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    let oldest = newest.0.saturating_sub(sequence(TRANSITIONS_KEPT)).max(0);
+    let mut oldest = newest.0.saturating_sub(sequence(TRANSITIONS_KEPT)).max(0);
+    if used_bytes(connection)? > bytes_kept {
+        let first: Option<i64> = connection.query_row("SELECT min(sequence) FROM transitions", [], |row| row.get(0))?;
+        let first = first.unwrap_or(newest.0);
+        oldest = oldest.max(first + (newest.0 - first) / 10);
+    }
     connection.execute("DELETE FROM transitions WHERE sequence <= ?1", [oldest])?;
     let before = |life: Duration| newest.1.saturating_sub(i64::try_from(life.as_micros()).unwrap_or(i64::MAX));
     let forgotten: Option<i64> = connection.query_row(
@@ -290,6 +299,13 @@ fn prune(connection: &Connection) -> rusqlite::Result<u64> {
     connection.execute("DELETE FROM requests WHERE time < ?1", [before(REQUEST_LIFE)])?;
     connection.execute("DELETE FROM audit WHERE time < ?1", [before(AUDIT_LIFE)])?;
     Ok(u64::try_from(oldest).unwrap_or(0))
+}
+
+/// Bytes of the database that hold something.
+fn used_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    let figure = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
+    let pages = figure("PRAGMA page_count")? - figure("PRAGMA freelist_count")?;
+    Ok(u64::try_from(pages * figure("PRAGMA page_size")?).unwrap_or(0))
 }
 
 pub(super) fn set_meta(connection: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {

@@ -14,6 +14,7 @@ pub struct TestDaemon {
     directory: tempfile::TempDir,
     state: PathBuf,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     child: Option<Child>,
 }
 
@@ -49,7 +50,7 @@ impl TestDaemon {
     fn bare() -> Self {
         let directory = tempfile::Builder::new().prefix("vrmd").tempdir().expect("a folder");
         let state = directory.path().join("state");
-        Self { directory, state, arguments: Vec::new(), child: None }
+        Self { directory, state, arguments: Vec::new(), environment: Vec::new(), child: None }
     }
 
     /// Keeps its state elsewhere.
@@ -61,6 +62,12 @@ impl TestDaemon {
     /// With a further argument.
     pub fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// With a variable in its environment.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -134,6 +141,7 @@ impl TestDaemon {
             .arg(&self.state)
             .args(["--metrics", "off"])
             .env_remove("NOTIFY_SOCKET")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         command

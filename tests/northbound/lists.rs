@@ -136,9 +136,10 @@ async fn objects_are_read_by_dn_and_scope() {
     assert!(pool.pool_state != 0 && !pool.uid.is_empty() && pool.etag.is_empty(), "only what was asked for");
     for (scope, level, count) in [
         (v1::ScopeType::BaseOnly, 0, 1),
-        (v1::ScopeType::BaseAll, 1, 4),
+        (v1::ScopeType::BaseSubtree, 1, 4),
         (v1::ScopeType::BaseNthLevel, 2, 1),
         (v1::ScopeType::BaseSubtree, 0, 5),
+        (v1::ScopeType::BaseAll, 0, 5),
         (v1::ScopeType::Unspecified, 0, 5),
     ] {
         let mut names = Vec::new();
@@ -218,4 +219,7 @@ async fn the_server_tells_what_it_is() {
     let caller = info.caller.unwrap();
     assert!(caller.roles.contains(&"administrator".to_owned()) && caller.permissions.len() > 20);
     assert!(info.supported_operations.iter().all(|operation| operation.available));
+    assert!(info.notification_types.contains(&"notifyMOICreation".to_owned()));
+    assert!(info.optional_groups.contains(&"validate-only".to_owned()));
+    assert_eq!(info.api_versions, ["vrm.v1"]);
 }

@@ -163,6 +163,8 @@ async fn s7_transitions_come_one_by_one_with_old_and_new_values() {
         assert_eq!((change.kind(), identity(&change).1), (Kind::Changed, revision));
         assert_eq!(change.source(), v1::ChangeSource::ResourceOperation);
         assert_eq!(change.changed_fields.unwrap().paths, ["run_state"]);
+        let (event, report) = (change.event_time.unwrap(), change.report_time.unwrap());
+        assert!(event.seconds <= report.seconds && change.time_received);
         let attribute = &change.attribute_changes[0];
         assert_ne!(attribute.old_value, attribute.new_value);
     }

@@ -57,8 +57,19 @@ fn broken<T>(guarantee: &'static str, what: String) -> Result<T, Broken> {
     Err(Broken { guarantee, what })
 }
 
-/// Transitions as the journal holds them: sequence to name and revision.
-pub type Journal = BTreeMap<u64, (String, u64)>;
+/// A transition as the journal holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Whose.
+    pub name: String,
+    /// Which revision it made.
+    pub revision: u64,
+    /// The object's end.
+    pub removed: bool,
+}
+
+/// Transitions by sequence.
+pub type Journal = BTreeMap<u64, Row>;
 
 /// Judges one subscriber's whole life. `snapshots` were taken at exact positions while it lived, under its filter.
 pub fn check(wanted: &Wanted, seen: &[Entry], snapshots: &[Exact], journal: &Journal) -> Result<(), Broken> {
@@ -95,6 +106,8 @@ struct Life<'a> {
     fresh: Option<HashSet<String>>,
     newest: HashMap<(String, String), u64>,
     told: HashSet<(String, u64)>,
+    /// Last change told of each name, in whatever way.
+    latest: HashMap<String, u64>,
     last_transition: Option<u64>,
 }
 
@@ -113,6 +126,7 @@ impl<'a> Life<'a> {
             fresh: None,
             newest: HashMap::new(),
             told: HashSet::new(),
+            latest: HashMap::new(),
             last_transition: None,
         }
     }
@@ -131,6 +145,7 @@ impl<'a> Life<'a> {
                     self.position = 0;
                     self.last_transition = None;
                     self.told.clear();
+                    self.latest.clear();
                 }
                 Ok(())
             }
@@ -215,16 +230,17 @@ impl<'a> Life<'a> {
         }
         *newest = held.revision;
         match self.journal.get(&held.sequence) {
-            Some((journalled, revision)) if journalled == name && *revision == held.revision => {}
+            Some(row) if row.name == name && row.revision == held.revision => {}
             other => {
                 let what =
-                    format!("{name} at revision {} has sequence {}, journal: {other:?}", held.revision, held.sequence);
+                    format!("{name} at revision {}, sequence {}; journal: {other:?}", held.revision, held.sequence);
                 return self.fail("committed", &what);
             }
         }
         if self.wanted.transitions && !snapshot && self.synchronized {
             self.transition(position, name, held)?;
         }
+        self.latest.insert(name.to_owned(), held.sequence);
         Ok(())
     }
 
@@ -238,19 +254,25 @@ impl<'a> Life<'a> {
         // Without a filter every sequence is somebody's, so that every gap shows.
         if self.wanted.filter.is_empty() {
             let before = self.last_transition.unwrap_or(self.position);
-            if !(before + 1..held.sequence).all(|skipped| self.was_told(skipped)) {
-                return self.fail("resumable", &format!("{name}: sequence {} follows {before}", held.sequence));
+            if held.sequence <= before {
+                return self.fail("ordered", &format!("{name}: sequence {} follows {before}", held.sequence));
+            }
+            if let Some(missing) = (before + 1..held.sequence).find(|missing| !self.needs_no_word(*missing)) {
+                let what = format!("sequence {missing} is missing: {:?}", self.journal.get(&missing));
+                return self.fail("resumable", &what);
             }
         }
         self.last_transition = Some(held.sequence);
         Ok(())
     }
 
-    /// True if a transition's state was told before in a later state of its object: the snapshot looks an object up
-    /// when it is sent, and transitions it is ahead of are skipped.
-    fn was_told(&self, sequence: u64) -> bool {
-        let Some((name, revision)) = self.journal.get(&sequence) else { return false };
-        self.newest.iter().any(|((told, _), newest)| told == name && newest >= revision)
+    /// A transition need not be told if the snapshot already showed what came of it, or if it is the end of something
+    /// the client was never told of.
+    fn needs_no_word(&self, sequence: u64) -> bool {
+        self.journal.get(&sequence).is_some_and(|row| {
+            let shown = self.latest.get(&row.name).is_some_and(|latest| *latest >= sequence);
+            shown || (row.removed && !self.copy.contains_key(&row.name))
+        })
     }
 
     fn heartbeat(&self, objects: u64, digest: Option<u64>) -> Result<(), Broken> {

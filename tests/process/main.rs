@@ -12,5 +12,6 @@ mod hung_hosts;
 mod ready;
 mod registration;
 mod reload;
+mod service;
 mod soak;
 mod unknown;

@@ -124,9 +124,10 @@ impl Inventory {
         };
         let level = usize::try_from(request.level).map_err(|_| Failure::field("level", "must not be negative"))?;
         let (from, to) = match v1::ScopeType::try_from(request.scope) {
-            Ok(v1::ScopeType::Unspecified | v1::ScopeType::BaseSubtree) => (0, usize::MAX),
+            Ok(v1::ScopeType::Unspecified | v1::ScopeType::BaseAll) => (0, usize::MAX),
             Ok(v1::ScopeType::BaseOnly) => (0, 0),
-            Ok(v1::ScopeType::BaseAll) => (0, level),
+            // TS 28.532: down to and including the nth level; without a level the whole subtree.
+            Ok(v1::ScopeType::BaseSubtree) => (0, if level == 0 { usize::MAX } else { level }),
             Ok(v1::ScopeType::BaseNthLevel) => (level, level),
             Err(_) => return Err(Failure::field("scope", "no such scope")),
         };

@@ -87,6 +87,8 @@ fn options_are_coerced_or_refused() {
     assert_eq!((coerced.heartbeat, coerced.dampening), (Some(Duration::from_secs(5)), Duration::from_secs(60)));
     let coerced = subscription_options(options(10_000, 5, v1::DeliveryMode::Transitions)).unwrap();
     assert_eq!((coerced.heartbeat, coerced.dampening), (Some(Duration::from_secs(300)), Duration::ZERO));
+    let silent = subscription_options(options(0, 0, v1::DeliveryMode::State)).unwrap();
+    assert_eq!(silent.heartbeat, None);
     assert!(subscription_options(options(-1, 0, v1::DeliveryMode::State)).is_err());
     assert!(subscription_options(v1::StreamOptions { gap_policy: 9, ..Default::default() }).is_err());
 }

@@ -245,3 +245,24 @@ async fn what_changes_while_libvirtd_is_dead_is_found_and_nothing_is_falsely_off
         assert!(may_be_off || machine.run_state() == v1::RunState::Running, "{} was told off", machine.display_name);
     }
 }
+
+/// Promise P8: stopping, crashing or starting the daemon never changes a machine's run state.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_daemons_life_and_death_change_no_guest() {
+    let Some(mut site) = Site::up("life").await else { return };
+    let guests = |site: &Site| {
+        let mut all = site.virsh(0, &["list", "--all"]);
+        all.extend(site.virsh(1, &["list", "--all"]));
+        all
+    };
+    let before = guests(&site);
+    assert!(before.iter().any(|line| line.ends_with("running")), "{before:?}");
+    for _ in 0..3 {
+        site.daemon.kill();
+        site.daemon.start().await;
+        site.client = site.daemon.client().await;
+        site.client.synchronized().await;
+    }
+    assert_eq!(site.daemon.stop().await.status.code(), Some(0));
+    assert_eq!(guests(&site), before, "ids included: no guest was even restarted");
+}
