@@ -5,7 +5,7 @@ use super::daemon::{self, Daemon, Simulator};
 use super::table::{Table, cores, in_millis, millis, quantile, spread};
 use anyhow::Context;
 use std::time::{Duration, Instant};
-use vrm::wire::v1::{self, resource_change::Resource, watch_resources_response::Message};
+use vrm::wire::v1::{self, resource_change::Kind, resource_change::Resource, watch_resources_response::Message};
 
 /// p99 of event to stream (P3).
 const TARGET: f64 = 250.0;
@@ -75,7 +75,8 @@ async fn told(stream: &mut Stream) -> anyhow::Result<()> {
         let message = stream.message().await?.context("the stream goes on")?.message;
         if let Some(Message::Change(change)) = message
             && let Some(Resource::VirtualMachine(machine)) = change.resource
-            && machine.run_state == i32::from(v1::RunState::Crashed)
+            // A transient machine is gone when its guest panics.
+            && (change.kind == i32::from(Kind::Removed) || machine.run_state == i32::from(v1::RunState::Crashed))
         {
             return Ok(());
         }
