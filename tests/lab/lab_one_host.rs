@@ -171,7 +171,7 @@ async fn changes_from_outside_show_within_a_second() {
     assert!(destroyed.attribute_changes.iter().any(|change| change.path == "run_state" && change.old_value.is_some()));
     site.seen_soon(&watching, 0, &["suspend", "web-2"], is(&site.uuid("web-2"), v1::RunState::Paused)).await;
 
-    let file = site.lab.dir().join("twin.xml");
+    let file = site.lab.dir().join("one/twin.xml");
     std::fs::write(&file, twin(&site, "twin-1")).expect("written");
     let named = |name: &'static str, kind: Kind| {
         move |change: &v1::ResourceChange| {
