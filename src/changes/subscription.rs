@@ -385,11 +385,15 @@ impl Subscription {
         }
         let history = self.log.history();
         let after = self.cursor;
+        // The disk is ahead of the log by what is committed and not published yet: a client that was told of it could
+        // not resume after it for a moment.
+        let unpublished = self.log.head().saturating_add(1);
         let read = tokio::task::spawn_blocking(move || {
             (after >= history.oldest()).then(|| history.read(after, TRANSITION_BATCH))
         });
         match read.await {
-            Ok(Some(Ok(batch))) if batch.first().is_some_and(|change| change.sequence == after + 1) => {
+            Ok(Some(Ok(mut batch))) if batch.first().is_some_and(|change| change.sequence == after + 1) => {
+                batch.retain(|change| change.sequence < unpublished);
                 self.transitions = batch.into();
             }
             _ => self.fall_behind(),

@@ -102,6 +102,8 @@ struct Life<'a> {
     number: u64,
     open: bool,
     synchronized: bool,
+    /// The last message said that everything up to its position has been told, not only what last changed before it.
+    complete: bool,
     /// Names sent in the running snapshot; what is not among them is dropped at its end.
     fresh: Option<HashSet<String>>,
     newest: HashMap<(String, String), u64>,
@@ -123,6 +125,7 @@ impl<'a> Life<'a> {
             number: 0,
             open: false,
             synchronized: false,
+            complete: false,
             fresh: None,
             newest: HashMap::new(),
             told: HashSet::new(),
@@ -157,6 +160,7 @@ impl<'a> Life<'a> {
                 self.envelope(*number, epoch, *position)?;
                 self.message(*position, said)?;
                 self.position = *position;
+                self.complete = matches!(said, Said::Synchronized | Said::Heartbeat { .. });
                 if self.synchronized && self.fresh.is_none() {
                     self.past.insert(*position, self.copy.clone());
                     if self.past.len() > 2_000 {
@@ -286,9 +290,11 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Everything up to there has been sent.
+    /// Everything up to there has been sent. Between two states of one round that is said of objects by their last
+    /// change, which may lie behind the position: only at the end of a round a copy is as good as an inventory.
     fn is_past(&self, sequence: u64) -> bool {
-        self.synchronized && self.fresh.is_none() && self.position >= sequence
+        let whole = self.wanted.transitions || self.complete;
+        whole && self.synchronized && self.fresh.is_none() && self.position >= sequence
     }
 
     /// Compares the copy with the inventory at a position that is behind us.
@@ -306,7 +312,9 @@ impl<'a> Life<'a> {
     fn same(&self, copy: &BTreeMap<String, Held>, exact: &Exact) -> Result<(), Broken> {
         for name in copy.keys().chain(exact.objects.keys()) {
             let (own, real) = (copy.get(name), exact.objects.get(name));
-            if own != real {
+            // A snapshot may have shown it, or its end, ahead of the position.
+            let ahead = self.latest.get(name).is_some_and(|latest| *latest > exact.sequence);
+            if own != real && !ahead {
                 let what = format!("at {}: {name} is {real:?}, the copy has {own:?}", exact.sequence);
                 return self.fail("reliable", &what);
             }
@@ -318,8 +326,9 @@ impl<'a> Life<'a> {
     fn not_older(&self, exact: &Exact) -> Result<(), Broken> {
         for (name, real) in &exact.objects {
             let own = self.copy.get(name);
-            let removed_since = own.is_none() && self.position > exact.sequence;
-            if !removed_since && own.is_none_or(|own| own.sequence < real.sequence) {
+            // Its removal may have been told ahead of the position, like any other state.
+            let told = own.map_or_else(|| self.latest.get(name).copied(), |own| Some(own.sequence));
+            if told.is_none_or(|told| told < real.sequence) {
                 let what = format!("at {}: {name} is {real:?}, the copy has {own:?}", exact.sequence);
                 return self.fail("reliable", &what);
             }

@@ -9,7 +9,7 @@ fn until(socket: &UnixDatagram, wanted: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut buffer = [0; 4_096];
     while !lines.iter().any(|line: &String| line.starts_with(wanted)) {
-        let length = socket.recv(&mut buffer).unwrap_or_else(|error| panic!("no {wanted}: {error}; told: {lines:?}"));
+        let length = socket.recv(&mut buffer).expect(wanted);
         lines.extend(String::from_utf8_lossy(&buffer[..length]).lines().map(str::to_owned));
     }
     lines

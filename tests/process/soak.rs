@@ -5,6 +5,7 @@ use super::common::{Exact, PATIENCE, TestClient, TestDaemon, of_change, wait_for
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 use v1::watch_resources_response::Message;
 use vrm::wire::v1;
 
@@ -26,7 +27,7 @@ impl Dice {
 /// A subscriber that disconnects by chance and goes on where it was.
 struct Watcher {
     wanted: Wanted,
-    seen: Mutex<Vec<Entry>>,
+    seen: Mutex<Vec<(SystemTime, Entry)>>,
     /// Bookmark of the last message that was processed.
     bookmark: Mutex<Option<v1::StreamPosition>>,
 }
@@ -41,7 +42,7 @@ impl Watcher {
     }
 
     fn note(&self, entry: Entry) {
-        self.seen.lock().expect("whole").push(entry);
+        self.seen.lock().expect("whole").push((SystemTime::now(), entry));
     }
 
     fn position(&self) -> u64 {
@@ -155,7 +156,7 @@ async fn kill_9_at_any_moment_breaks_no_stream_rule() {
     }
     let epoch = daemon.client().await.head().await.epoch;
     assert_eq!(daemon.stop().await.status.code(), Some(0));
-    judge(&watchers, &snapshots, &journal(daemon.state_directory()), &epoch);
+    judge(&watchers, &snapshots, &journal(daemon.state_directory()), &epoch, &daemon.log());
 }
 
 /// Reads so many messages of a stream: the kill that follows at once hits the moment a change is told, which is when
@@ -211,7 +212,7 @@ async fn end_quietly(
         wait_for(&format!("{} catches up", watcher.wanted.client), PATIENCE, async || {
             let quiet = matches!(
                 watcher.seen.lock().expect("whole").last(),
-                Some(Entry::Message { said: Said::Heartbeat { digest: Some(_), .. }, .. })
+                Some((_, Entry::Message { said: Said::Heartbeat { digest: Some(_), .. }, .. }))
             );
             (quiet && watcher.position() >= goal).then_some(())
         })
@@ -219,9 +220,10 @@ async fn end_quietly(
     }
 }
 
-fn judge(watchers: &[Arc<Watcher>], snapshots: &[(Exact, Exact)], journal: &Journal, epoch: &str) {
+fn judge(watchers: &[Arc<Watcher>], snapshots: &[(Exact, Exact)], journal: &Journal, epoch: &str, log: &str) {
     for watcher in watchers {
-        let seen = watcher.seen.lock().expect("whole");
+        let timed = watcher.seen.lock().expect("whole");
+        let seen: Vec<Entry> = timed.iter().map(|(_, entry)| entry.clone()).collect();
         let own: Vec<Exact> = snapshots
             .iter()
             .map(|(whole, part)| if watcher.wanted.filter.is_empty() { whole.clone() } else { part.clone() })
@@ -231,7 +233,17 @@ fn judge(watchers: &[Arc<Watcher>], snapshots: &[(Exact, Exact)], journal: &Jour
         eprintln!("{}: {} entries on {streams} streams, {} comparisons", wanted.client, seen.len(), own.len());
         assert!(own.iter().all(|exact| exact.epoch == epoch), "one epoch from beginning to end");
         if let Err(broken) = check(wanted, &seen, &own, journal) {
-            unreachable!("{broken:?}");
+            unreachable!("{broken:?}\neverything it saw: {}", kept(&timed, journal, log).display());
         }
     }
+}
+
+/// Keeps what a subscriber saw, what was committed and what the daemons said, for people to look at.
+fn kept(seen: &[(SystemTime, Entry)], journal: &Journal, log: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("soak.log");
+    let time = |at: &SystemTime| at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_micros());
+    let seen = seen.iter().map(|(at, entry)| format!("{} {entry:?}\n", time(at)));
+    let committed = journal.iter().map(|(sequence, row)| format!("{sequence} {row:?}\n"));
+    std::fs::write(&path, seen.chain(committed).collect::<String>() + log).expect("written");
+    path
 }

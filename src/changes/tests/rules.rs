@@ -2,9 +2,10 @@
 
 use super::script::{Copy, Writer, color_of, drain, name};
 use crate::changes::{
-    DeliveryKind, DeliveryMode, GapPolicy, LagReason, Position, Selector, StreamEvent, StreamItem, Subscription,
-    SubscriptionOptions, digest_of,
+    ChangeLog, DeliveryKind, DeliveryMode, GapPolicy, LagReason, Position, Restored, Selector, StreamEvent, StreamItem,
+    Subscription, SubscriptionOptions, digest_of,
 };
+use crate::model::history::TransitionHistory;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,6 +127,24 @@ async fn s7_transitions_come_one_by_one_also_from_disk() {
     drain(&mut subscription, &mut copy).await;
     let revisions: Vec<u64> = copy.transitions.iter().map(|(_, revision)| *revision).collect();
     assert_eq!(revisions, (11..=4_500).collect::<Vec<u64>>());
+    assert!(copy.synchronized);
+}
+
+/// Just after a restart nothing is in memory, and the disk is ahead of what is published by what was committed last.
+#[tokio::test(start_paused = true)]
+async fn s16_what_is_committed_but_not_published_is_not_told_from_disk() {
+    let mut before = Writer::new();
+    for _ in 0..12 {
+        before.put(1, "red");
+    }
+    let restored = Restored { epoch: "e1".into(), head: 10, ..Restored::default() };
+    let log = Arc::new(ChangeLog::new(restored, Arc::clone(&before.memory) as Arc<dyn TransitionHistory>));
+    let options = SubscriptionOptions { mode: DeliveryMode::Transitions, ..resume(5) };
+    let mut subscription = Subscription::start(Arc::clone(&log), all(), options).unwrap();
+    let mut copy = Copy::default();
+    drain(&mut subscription, &mut copy).await;
+    assert_eq!(copy.position, 10);
+    assert_eq!(copy.transitions.len(), 5);
     assert!(copy.synchronized);
 }
 

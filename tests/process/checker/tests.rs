@@ -85,6 +85,18 @@ fn what_a_snapshot_showed_ahead_of_its_position_need_not_be_told_again() {
 }
 
 #[test]
+fn an_object_whose_last_change_lies_ahead_may_be_told_later_in_its_round() {
+    let mut life = life();
+    // STATE: `a` changed at 3 and again at 5 before the round began; at position 4 it need not have been told.
+    life[5] = message(5, 4, changed("b", 2, 4));
+    life[6] = message(6, 5, removed("a", 3, 5));
+    life[7] = message(7, 5, Said::Heartbeat { objects: 1, digest: Some(digest_of("b", 2)) });
+    life.truncate(8);
+    assert_eq!(check(&wanted(false, ""), &life, &snapshots(), &journal()), Ok(()));
+    assert_eq!(check(&wanted(true, "x = y"), &life, &snapshots(), &journal()).expect_err("3").guarantee, "reliable");
+}
+
+#[test]
 fn a_lost_message_is_found() {
     assert_eq!(found(|life| drop(life.remove(2))), Some("ordered"));
     assert_eq!(found(|life| drop(life.remove(5))), Some("reliable"));
@@ -158,7 +170,7 @@ fn a_wrong_digest_is_found() {
 #[test]
 fn an_object_that_should_be_gone_is_found() {
     let mut life = life();
-    life[11] = message(4, 5, Said::Status);
+    life[11] = message(4, 5, Said::Heartbeat { objects: 2, digest: None });
     life.truncate(12);
     for transitions in [true, false] {
         let verdict = check(&wanted(transitions, "x = y"), &life, &snapshots(), &journal());
