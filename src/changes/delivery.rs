@@ -50,7 +50,7 @@ pub type Condition = Arc<dyn Fn(&Object) -> bool + Send + Sync>;
 /// Which objects a subscriber wants.
 #[derive(Clone)]
 pub struct Selector {
-    /// Wanted classes; empty for all.
+    /// Wanted classes; empty for all managed resources, but not the records beside them.
     pub classes: Vec<ObjectClass>,
     /// Further condition on the state after the change; absent: none.
     pub matches: Option<Condition>,
@@ -68,7 +68,7 @@ impl std::fmt::Debug for Selector {
 
 impl Selector {
     pub(super) fn wants_class(&self, class: ObjectClass) -> bool {
-        self.classes.is_empty() || self.classes.contains(&class)
+        if self.classes.is_empty() { class.is_resource() } else { self.classes.contains(&class) }
     }
 
     /// True if the object is wanted.

@@ -434,7 +434,8 @@ impl Subscription {
     fn beat(&mut self) {
         let mut object_count = 0;
         let mut state_digest = 0;
-        for class in ObjectClass::ALL.into_iter().filter(|class| self.selector.wants_class(*class)) {
+        let classes = ObjectClass::RESOURCES.into_iter().chain(ObjectClass::RECORDS);
+        for class in classes.filter(|class| self.selector.wants_class(*class)) {
             for object in self.log.all(class) {
                 if self.selector.wants(&object) {
                     object_count += 1;

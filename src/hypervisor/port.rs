@@ -5,6 +5,7 @@
 //! Observations are facts, not decisions: nothing here knows of alarms, names or the store.
 
 use crate::model::host::EndpointKey;
+use crate::model::incident::Incident;
 use crate::model::observation::{GoneCause, HypervisorFacts, Observation, Scope};
 use crate::model::registration::{HostRegistration, Profile};
 use crate::model::time::Timestamp;
@@ -69,7 +70,7 @@ pub struct Link {
 }
 
 /// Something an endpoint said by itself. Events are hints: the object is read again.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct HypervisorEvent {
     /// Connection it came over.
     pub generation: u64,
@@ -80,7 +81,7 @@ pub struct HypervisorEvent {
 }
 
 /// What an event is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum EventSubject {
     /// Something about a machine changed.
     Machine {
@@ -88,6 +89,8 @@ pub enum EventSubject {
         uuid: Uuid,
         /// Set if the event says that the machine leaves: what it says about why.
         leaving: Option<GoneCause>,
+        /// What happened, where reading the machine again would not show it.
+        incident: Option<Box<Incident>>,
         /// The event in words, e.g. `lifecycle stopped/migrated`.
         text: String,
     },

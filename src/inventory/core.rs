@@ -173,6 +173,8 @@ impl Inventory {
             Fact::MachineGone { uuid, cause } => self.lose_machine(evidence, key, uuid, cause),
             Fact::StoragePool(facts) => self.observe_pool(evidence, key, *facts),
             Fact::StoragePoolGone(pool) => self.lose_pool(evidence, key, &pool),
+            // No state of the inventory: the engine hands it to fault management.
+            Fact::Incident(_) => {}
             Fact::Network(network) => {
                 let name = network.display_name.clone();
                 if self.networks.observe(key, evidence, *network) {

@@ -149,7 +149,7 @@ impl Machines {
             return true;
         }
         let may_return = match cause {
-            GoneCause::Removed => false,
+            GoneCause::Removed | GoneCause::Failed => false,
             GoneCause::Migrated => true,
             GoneCause::Unknown => instance.state.run_state.is_active(),
         };

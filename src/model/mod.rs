@@ -4,6 +4,8 @@
 //! Southbound words (libvirt's) are translated into these types in `hypervisor`, northbound
 //! words (proto's) in `wire`.
 
+pub mod alarm;
+pub mod alarm_command;
 pub mod annotation;
 pub mod audit;
 pub mod capability;
@@ -11,6 +13,7 @@ pub mod capacity;
 pub mod change;
 pub mod history;
 pub mod host;
+pub mod incident;
 pub mod name;
 pub mod network;
 pub mod object;
@@ -23,6 +26,7 @@ pub mod time;
 pub mod virtual_machine;
 pub mod volatile;
 
+pub use alarm::{Alarm, AlarmProfile, AlarmShelf, PerceivedSeverity};
 pub use annotation::{Annotations, Expectation, OutsideChanges};
 pub use audit::{Actor, AuditRecord};
 pub use change::{AttributeChange, Change, ChangeKind, ChangeSource};

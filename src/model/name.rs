@@ -78,6 +78,21 @@ impl Name {
         Self::new(format!("images/{}", encode(image)))
     }
 
+    /// Name of an alarm.
+    pub fn alarm(id: Uuid) -> Self {
+        Self::new(format!("alarms/{id}"))
+    }
+
+    /// Name of a rule that shelves alarms.
+    pub fn alarm_shelf(id: &str) -> Self {
+        Self::new(format!("alarmShelves/{}", encode(id)))
+    }
+
+    /// Name of a rule that grades alarms.
+    pub fn alarm_profile(id: &str) -> Self {
+        Self::new(format!("alarmProfiles/{}", encode(id)))
+    }
+
     /// Class of the object a name denotes, or nothing if the text has no name's form.
     pub fn class(&self) -> Option<ObjectClass> {
         let segments: Vec<&str> = self.0.split('/').collect();
@@ -93,6 +108,9 @@ impl Name {
             ["virtualMachines", _, "snapshots", _] => ObjectClass::Snapshot,
             ["storageBackings", _] => ObjectClass::StorageBacking,
             ["images", _] => ObjectClass::Image,
+            ["alarms", _] => ObjectClass::Alarm,
+            ["alarmShelves", _] => ObjectClass::AlarmShelf,
+            ["alarmProfiles", _] => ObjectClass::AlarmProfile,
             _ => return None,
         })
     }
@@ -125,6 +143,13 @@ impl Name {
     /// The last segment, decoded: what tells the object from its siblings.
     pub fn id(&self) -> String {
         decode(self.0.rsplit('/').next().unwrap_or_default())
+    }
+}
+
+impl Default for Name {
+    /// The VRM itself.
+    fn default() -> Self {
+        Self::vrm()
     }
 }
 
@@ -230,11 +255,18 @@ pub enum ObjectClass {
     Snapshot,
     /// An image that virtual machines are made from.
     Image,
+    /// An alarm.
+    Alarm,
+    /// A rule that shelves alarms.
+    AlarmShelf,
+    /// A rule that grades alarms.
+    AlarmProfile,
 }
 
 impl ObjectClass {
-    /// Every class, in containment order.
-    pub const ALL: [Self; 11] = [
+    /// The classes of managed resources, in containment order. Alarms and the rules about them are
+    /// records of the same log, not resources.
+    pub const RESOURCES: [Self; 11] = [
         Self::Vrm,
         Self::Cluster,
         Self::Host,
@@ -247,6 +279,14 @@ impl ObjectClass {
         Self::Snapshot,
         Self::Image,
     ];
+
+    /// The classes of records kept beside the resources.
+    pub const RECORDS: [Self; 3] = [Self::Alarm, Self::AlarmShelf, Self::AlarmProfile];
+
+    /// True for managed resources, false for records.
+    pub fn is_resource(self) -> bool {
+        Self::RESOURCES.contains(&self)
+    }
 
     /// The class name as DNs carry it.
     pub fn as_str(self) -> &'static str {
@@ -262,6 +302,9 @@ impl ObjectClass {
             Self::Network => "VirtualNetwork",
             Self::Snapshot => "Snapshot",
             Self::Image => "Image",
+            Self::Alarm => "Alarm",
+            Self::AlarmShelf => "AlarmShelf",
+            Self::AlarmProfile => "AlarmProfile",
         }
     }
 }
@@ -288,7 +331,16 @@ impl DnScheme {
         dn.push_str("VrmFunction=");
         dn.push_str(&escape_rdn(&self.vrm_id));
         let class = name.class();
-        if !matches!(class, Some(ObjectClass::Vrm | ObjectClass::Image) | None) {
+        if !matches!(
+            class,
+            Some(
+                ObjectClass::Vrm
+                    | ObjectClass::Image
+                    | ObjectClass::Alarm
+                    | ObjectClass::AlarmShelf
+                    | ObjectClass::AlarmProfile
+            ) | None
+        ) {
             dn.push_str(",Cluster=");
             dn.push_str(&escape_rdn(&self.cluster_id));
         }
@@ -333,7 +385,8 @@ impl DnScheme {
 }
 
 /// Collection segment and RDN class of every object below VRM and cluster.
-const COLLECTIONS: [(&str, &str); 9] = [
+/// Collections of names and the classes of their members; the parts of hosts and machines among them.
+const COLLECTIONS: [(&str, &str); 17] = [
     ("hosts", "Host"),
     ("hypervisors", "Hypervisor"),
     ("virtualMachines", "VirtualMachine"),
@@ -343,6 +396,14 @@ const COLLECTIONS: [(&str, &str); 9] = [
     ("storageBackings", "StorageBacking"),
     ("snapshots", "Snapshot"),
     ("images", "Image"),
+    ("alarms", "Alarm"),
+    ("alarmShelves", "AlarmShelf"),
+    ("alarmProfiles", "AlarmProfile"),
+    ("disks", "Disk"),
+    ("nics", "Nic"),
+    ("filesystems", "Filesystem"),
+    ("cpus", "Cpu"),
+    ("sensors", "Sensor"),
 ];
 
 fn rdn_class(collection: &str) -> &str {

@@ -1,5 +1,6 @@
 //! The unit of inventory and log: a managed object with its common attributes.
 
+use super::alarm::{Alarm, AlarmProfile, AlarmShelf};
 use super::annotation::{Annotations, EXPECT_LABEL};
 use super::host::{Cluster, Host, Hypervisor, Vrm};
 use super::name::{HostId, Name, ObjectClass};
@@ -54,6 +55,9 @@ pub enum Body {
     Network(Box<Network>),
     Snapshot(Box<Snapshot>),
     Image(Box<Image>),
+    Alarm(Box<Alarm>),
+    AlarmShelf(Box<AlarmShelf>),
+    AlarmProfile(Box<AlarmProfile>),
 }
 
 impl Body {
@@ -71,6 +75,9 @@ impl Body {
             ObjectClass::Network => Self::Network(Box::default()),
             ObjectClass::Snapshot => Self::Snapshot(Box::default()),
             ObjectClass::Image => Self::Image(Box::default()),
+            ObjectClass::Alarm => Self::Alarm(Box::default()),
+            ObjectClass::AlarmShelf => Self::AlarmShelf(Box::default()),
+            ObjectClass::AlarmProfile => Self::AlarmProfile(Box::default()),
         }
     }
 
@@ -88,6 +95,9 @@ impl Body {
             Self::Network(_) => ObjectClass::Network,
             Self::Snapshot(_) => ObjectClass::Snapshot,
             Self::Image(_) => ObjectClass::Image,
+            Self::Alarm(_) => ObjectClass::Alarm,
+            Self::AlarmShelf(_) => ObjectClass::AlarmShelf,
+            Self::AlarmProfile(_) => ObjectClass::AlarmProfile,
         }
     }
 }
@@ -103,7 +113,7 @@ impl Object {
         match &self.body {
             Body::Vrm(vrm) => vrm.vrm_id.clone(),
             Body::Cluster(cluster) => cluster.cluster_id.clone(),
-            Body::Host(_) | Body::Hypervisor(_) => self.name.id(),
+            Body::Host(_) | Body::Hypervisor(_) | Body::AlarmShelf(_) | Body::AlarmProfile(_) => self.name.id(),
             Body::VirtualMachine(vm) => vm.display_name.clone(),
             Body::StoragePool(pool) => pool.display_name.clone(),
             Body::Volume(volume) => volume.display_name.clone(),
@@ -111,6 +121,7 @@ impl Object {
             Body::Network(network) => network.display_name.clone(),
             Body::Snapshot(snapshot) => snapshot.display_name.clone(),
             Body::Image(image) => image.display_name.clone(),
+            Body::Alarm(alarm) => format!("{} {}", alarm.alarm_type, alarm.object_label),
         }
     }
 
@@ -119,7 +130,13 @@ impl Object {
         match &self.body {
             Body::VirtualMachine(vm) => vm.host.clone(),
             Body::Snapshot(snapshot) => snapshot.host.clone(),
-            Body::Vrm(_) | Body::Cluster(_) | Body::StorageBacking(_) | Body::Image(_) => None,
+            Body::Alarm(alarm) => alarm.host.clone(),
+            Body::Vrm(_)
+            | Body::Cluster(_)
+            | Body::StorageBacking(_)
+            | Body::Image(_)
+            | Body::AlarmShelf(_)
+            | Body::AlarmProfile(_) => None,
             Body::Host(_) | Body::Hypervisor(_) | Body::StoragePool(_) | Body::Volume(_) | Body::Network(_) => {
                 self.name.host_id()
             }

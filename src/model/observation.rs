@@ -2,6 +2,7 @@
 
 use super::capability::Capabilities;
 use super::host::{HostCpu, HostDisk, HostFilesystem, HostHardware, HostNic, HugePages, NumaNode};
+use super::incident::Incident;
 use super::network::Network;
 use super::storage::{StoragePool, Volume};
 use super::time::Timestamp;
@@ -114,6 +115,8 @@ pub enum Fact {
     },
     /// Moving figures of the host.
     HostStatistics(Box<HostStatistics>),
+    /// Something that happened and leaves no state to read.
+    Incident(Box<Incident>),
 }
 
 /// Why a machine is gone from an endpoint.
@@ -126,6 +129,8 @@ pub enum GoneCause {
     Migrated,
     /// It was stopped or its definition was deleted.
     Removed,
+    /// It failed: a machine without a definition of its own is gone when it crashes.
+    Failed,
 }
 
 /// A host as one endpoint sees it.

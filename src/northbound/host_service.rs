@@ -71,7 +71,9 @@ impl Hosts {
     ) -> Result<v1::RegisterHostResponse, Failure> {
         let objects = self.engine.register_host(context, registration).await?;
         let first = objects.iter().find(|object| object.class() == ObjectClass::Host);
-        let host = first.and_then(|object| v1::Host::from_resource(resource(object, &self.published.dn, Detail::Full)));
+        let host = first
+            .and_then(|object| resource(object, &self.published.dn, Detail::Full))
+            .and_then(v1::Host::from_resource);
         Ok(v1::RegisterHostResponse {
             name: first.map(|object| object.name.to_string()).unwrap_or_default(),
             warnings: host.as_ref().map(|host| host.warnings.clone()).unwrap_or_default(),
@@ -139,7 +141,7 @@ impl Hosts {
             }
             _ => object.name == *name || object.name.as_str().starts_with(&below),
         };
-        let all = ObjectClass::ALL.into_iter().flat_map(|class| self.published.log.all(class));
+        let all = ObjectClass::RESOURCES.into_iter().flat_map(|class| self.published.log.all(class));
         all.filter(|object| leaves(object)).map(|object| object.name.to_string()).collect()
     }
 }

@@ -138,7 +138,7 @@ impl Snapshot {
             logging.dropped(),
         )?;
         counter(encoder, "panics", "Panics caught since start", logging.panics())?;
-        let classes = ObjectClass::ALL
+        let classes = ObjectClass::RESOURCES
             .map(|class| (vec![("class", class.as_str().to_owned())], ConstGauge::new(log.count(class) as f64)));
         family(encoder, "objects", "Managed objects by class", classes)?;
         let (turns, _) = engine.turn_times();

@@ -113,5 +113,8 @@ fn form(class: ObjectClass) -> &'static str {
         ObjectClass::Network => "hosts/HOST/networks/NETWORK",
         ObjectClass::Snapshot => "virtualMachines/UUID/snapshots/SNAPSHOT",
         ObjectClass::Image => "images/IMAGE",
+        ObjectClass::Alarm => "alarms/UUID",
+        ObjectClass::AlarmShelf => "alarmShelves/SHELF",
+        ObjectClass::AlarmProfile => "alarmProfiles/PROFILE",
     }
 }

@@ -267,7 +267,7 @@ impl OpenStream {
             object_class: convert::object_class(object.class()),
             object_dn: dn.dn(&object.name),
             merged_count: u32::try_from(*merged).unwrap_or(u32::MAX),
-            resource: Some(convert::to_change_resource(convert::resource(object, dn, Detail::Full))),
+            resource: convert::resource(object, dn, Detail::Full).map(convert::to_change_resource),
         }
     }
 }

@@ -12,7 +12,7 @@ use vrm::model::virtual_machine::{ControlState, RunState, RunStateReason};
 /// Words of an event about this machine that begin with `wanted`.
 fn about(uuid: uuid::Uuid, wanted: &str) -> impl Fn(&EventSubject) -> Option<(String, Option<GoneCause>)> {
     move |subject| match subject {
-        EventSubject::Machine { uuid: told, leaving, text } if *told == uuid && text.starts_with(wanted) => {
+        EventSubject::Machine { uuid: told, leaving, text, .. } if *told == uuid && text.starts_with(wanted) => {
             Some((text.clone(), *leaving))
         }
         _ => None,

@@ -80,7 +80,9 @@ async fn changes_are_told_and_read() {
     let uuid = domain.uuid().expect("has one");
     let about = |wanted: &'static str| {
         move |subject: &EventSubject| match subject {
-            EventSubject::Machine { uuid: told, leaving, text } if *told == uuid && text == wanted => Some(*leaving),
+            EventSubject::Machine { uuid: told, leaving, text, .. } if *told == uuid && text == wanted => {
+                Some(*leaving)
+            }
             _ => None,
         }
     };

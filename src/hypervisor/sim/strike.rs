@@ -116,7 +116,7 @@ impl World {
 
     fn copy_event(&self, host: u64, slot: u64, leaving: Option<GoneCause>, text: &str) -> WorldEvent {
         let uuid: Uuid = self.who(slot).uuid(self.dice);
-        self.event(host, self.now, EventSubject::Machine { uuid, leaving, text: text.to_owned() })
+        self.event(host, self.now, EventSubject::Machine { uuid, leaving, incident: None, text: text.to_owned() })
     }
 
     fn fill_pool(&mut self, host: &str, pool: &str, events: &mut Vec<WorldEvent>) -> Result<(), FaultError> {

@@ -50,7 +50,7 @@ pub struct Plan {
 }
 
 /// Something a host would tell by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WorldEvent {
     /// Index of the host that tells it.
     pub host: u64,
@@ -338,7 +338,7 @@ impl World {
     pub(super) fn tell(&self, slot: u64, before: Moment, after: Moment, events: &mut Vec<WorldEvent>) {
         let uuid = |moment: Moment| Who { slot, generation: moment.generation, copy: false }.uuid(self.dice);
         let machine = |moment: Moment, leaving, text: &str| {
-            let subject = EventSubject::Machine { uuid: uuid(moment), leaving, text: text.to_owned() };
+            let subject = EventSubject::Machine { uuid: uuid(moment), leaving, incident: None, text: text.to_owned() };
             self.event(moment.host, self.now, subject)
         };
         if before.generation != after.generation {

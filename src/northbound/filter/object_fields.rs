@@ -13,13 +13,13 @@ use std::borrow::Cow;
 /// The fields of the given classes; the common ones are always among them. Empty: all classes.
 pub fn object_fields(classes: &[ObjectClass]) -> Vec<&'static Field<Object>> {
     let wanted = |class: &ObjectClass| classes.is_empty() || classes.contains(class);
-    let own = ObjectClass::ALL.iter().filter(|class| wanted(class)).flat_map(|class| fields_of(*class));
+    let own = ObjectClass::RESOURCES.iter().filter(|class| wanted(class)).flat_map(|class| fields_of(*class));
     COMMON.iter().chain(own).collect()
 }
 
 fn fields_of(class: ObjectClass) -> &'static [Field<Object>] {
     match class {
-        ObjectClass::Vrm => &[],
+        ObjectClass::Vrm | ObjectClass::Alarm | ObjectClass::AlarmShelf | ObjectClass::AlarmProfile => &[],
         ObjectClass::Cluster => CLUSTER,
         ObjectClass::Host => HOST,
         ObjectClass::Hypervisor => HYPERVISOR,

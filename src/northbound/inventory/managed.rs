@@ -94,7 +94,7 @@ impl Inventory {
     ) -> (Vec<Arc<Object>>, usize) {
         let mut total = 0;
         let mut found = Vec::new();
-        for class in ObjectClass::ALL.into_iter().filter(|class| classes.is_empty() || classes.contains(class)) {
+        for class in ObjectClass::RESOURCES.into_iter().filter(|class| classes.is_empty() || classes.contains(class)) {
             let key = class_key(class);
             let room = (start.size + 1).saturating_sub(found.len());
             let mut taken = 0;
@@ -159,6 +159,6 @@ impl Scope {
 
 /// A text that sorts like the classes do.
 fn class_key(class: ObjectClass) -> String {
-    let place = ObjectClass::ALL.iter().position(|other| *other == class).unwrap_or(ObjectClass::ALL.len());
+    let place = ObjectClass::RESOURCES.iter().position(|other| *other == class).unwrap_or(ObjectClass::RESOURCES.len());
     format!("{place:02}")
 }

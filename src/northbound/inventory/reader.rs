@@ -29,7 +29,8 @@ impl Inventory {
 
     pub(super) fn get<M: Served>(&self, class: ObjectClass, name: &str, detail: Detail) -> Result<M, Failure> {
         let object = self.object(class, name)?;
-        M::from_resource(resource(&object, &self.published.dn, detail))
+        resource(&object, &self.published.dn, detail)
+            .and_then(M::from_resource)
             .ok_or_else(|| Failure::not_found(Some(class), name))
     }
 

@@ -43,7 +43,7 @@ impl Inventory {
     fn backward(&self, target: &Name) -> Vec<End> {
         let log = self.published.log.as_ref();
         let mut ends = Vec::new();
-        for class in ObjectClass::ALL {
+        for class in ObjectClass::RESOURCES {
             for object in log.all(class) {
                 let here = relations(&object, log).into_iter().filter(|(_, name)| name == target);
                 ends.extend(here.map(|(relation, _)| (Direction::Backward.into(), relation, object.name.clone())));

@@ -73,7 +73,7 @@ pub fn list<M: Served>(published: &Published, query: Query<'_>) -> Result<Listin
     let mut bytes = 0;
     let mut last: Option<&Arc<Object>> = None;
     for object in &candidates {
-        let message = M::from_resource(resource(object, &published.dn, query.detail));
+        let message = resource(object, &published.dn, query.detail).and_then(M::from_resource);
         let Some(message) = message else { continue };
         bytes += message.encoded_len();
         if page.items.len() == start.size || (bytes > limits::PAGE_BYTES && last.is_some()) {

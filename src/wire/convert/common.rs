@@ -152,11 +152,23 @@ pub fn profile_word(word: &str) -> v1::Profile {
     }
 }
 
-same_variants! {
-    /// Class of an object.
-    pub fn object_class(ObjectClass) -> v1::ObjectClass {
-        Vrm, Cluster, Host, Hypervisor, VirtualMachine, StoragePool, Volume, StorageBacking, Network, Snapshot, Image,
-    }
+/// In words of the interface; records are no class of managed objects.
+pub fn object_class(class: ObjectClass) -> i32 {
+    use v1::ObjectClass as To;
+    i32::from(match class {
+        ObjectClass::Vrm => To::Vrm,
+        ObjectClass::Cluster => To::Cluster,
+        ObjectClass::Host => To::Host,
+        ObjectClass::Hypervisor => To::Hypervisor,
+        ObjectClass::VirtualMachine => To::VirtualMachine,
+        ObjectClass::StoragePool => To::StoragePool,
+        ObjectClass::Volume => To::Volume,
+        ObjectClass::StorageBacking => To::StorageBacking,
+        ObjectClass::Network => To::Network,
+        ObjectClass::Snapshot => To::Snapshot,
+        ObjectClass::Image => To::Image,
+        ObjectClass::Alarm | ObjectClass::AlarmShelf | ObjectClass::AlarmProfile => To::Unspecified,
+    })
 }
 same_variants! { /// In words of the interface.
 pub fn expectation(Expectation) -> v1::Expectation { Running, Off, Any } }

@@ -22,11 +22,11 @@ pub trait Served: prost::Message + Default {
     fn from_resource(resource: Resource) -> Option<Self>;
 }
 
-/// The message of an object's class.
-pub fn resource(object: &Object, dn: &DnScheme, detail: Detail) -> Resource {
+/// The message of a managed resource; nothing for records, which have messages of their own.
+pub fn resource(object: &Object, dn: &DnScheme, detail: Detail) -> Option<Resource> {
     let common = Common::of(object, dn);
     let full = detail == Detail::Full;
-    match &object.body {
+    Some(match &object.body {
         Body::Vrm(vrm) => Resource::Vrm(host::vrm(common, vrm)),
         Body::Cluster(cluster) => Resource::Cluster(host::cluster(common, cluster)),
         Body::Host(body) => Resource::Host(host::host(common, body, full)),
@@ -38,7 +38,8 @@ pub fn resource(object: &Object, dn: &DnScheme, detail: Detail) -> Resource {
         Body::Network(network) => Resource::Network(storage::network(common, network, full)),
         Body::Snapshot(snapshot) => Resource::Snapshot(machine::snapshot(common, snapshot)),
         Body::Image(image) => Resource::Image(storage::image(common, image)),
-    }
+        Body::Alarm(_) | Body::AlarmShelf(_) | Body::AlarmProfile(_) => return None,
+    })
 }
 
 /// The object with its class and both of its names.
@@ -47,7 +48,7 @@ pub fn managed_object(object: &Object, dn: &DnScheme, detail: Detail) -> v1::Man
         object_class: object_class(object.class()),
         name: object.name.to_string(),
         dn: dn.dn(&object.name),
-        resource: Some(resource(object, dn, detail)),
+        resource: resource(object, dn, detail),
     }
 }
 

@@ -134,7 +134,7 @@ fn deliver(opaque: *mut c_void, subject: impl FnOnce() -> EventSubject) {
 /// `domain` must be a valid domain for the duration of the call.
 unsafe fn machine(domain: sys::virDomainPtr, leaving: Option<GoneCause>, text: String) -> EventSubject {
     // SAFETY: promised by the caller.
-    EventSubject::Machine { uuid: unsafe { bulk::uuid(domain) }, leaving, text }
+    EventSubject::Machine { uuid: unsafe { bulk::uuid(domain) }, leaving, incident: None, text }
 }
 
 /// Writes a machine event's callback: its extra arguments, then the words of the hint.
