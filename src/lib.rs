@@ -30,6 +30,7 @@ pub mod daemon;
 #[cfg(feature = "daemon")]
 pub mod engine;
 #[cfg(feature = "daemon")]
+pub mod fault;
 pub mod host;
 #[cfg(feature = "daemon")]
 pub mod hypervisor;
