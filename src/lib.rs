@@ -31,6 +31,7 @@ pub mod daemon;
 pub mod engine;
 #[cfg(feature = "daemon")]
 pub mod fault;
+#[cfg(feature = "daemon")]
 pub mod host;
 #[cfg(feature = "daemon")]
 pub mod hypervisor;
