@@ -158,9 +158,9 @@ fn not_found_reason(class: Option<ObjectClass>) -> (Reason, &'static str) {
         ObjectClass::Network => (Reason::NetworkNotFound, "vrm.v1/Network"),
         ObjectClass::Snapshot => (Reason::SnapshotNotFound, "vrm.v1/Snapshot"),
         ObjectClass::Image => (Reason::ImageNotFound, "vrm.v1/Image"),
-        ObjectClass::Alarm => (Reason::ObjectNotFound, "vrm.v1/Alarm"),
-        ObjectClass::AlarmShelf => (Reason::ObjectNotFound, "vrm.v1/AlarmShelf"),
-        ObjectClass::AlarmProfile => (Reason::ObjectNotFound, "vrm.v1/AlarmProfile"),
+        ObjectClass::Alarm => (Reason::AlarmNotFound, "vrm.v1/Alarm"),
+        ObjectClass::AlarmShelf => (Reason::AlarmShelfNotFound, "vrm.v1/AlarmShelf"),
+        ObjectClass::AlarmProfile => (Reason::AlarmProfileNotFound, "vrm.v1/AlarmProfile"),
     }
 }
 

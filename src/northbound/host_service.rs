@@ -61,6 +61,16 @@ impl HostService for Hosts {
             context(&call, request.actor.as_ref(), &request.request_id, &request.etag, request.validate_only)?;
         Ok(Response::new(self.deregister(context, &request).await?))
     }
+
+    async fn lock_host(&self, request: Request<v1::LockHostRequest>) -> Result<Response<v1::Host>, Status> {
+        let _ = called(request)?;
+        Err(Failure::new(super::reason::Reason::Unimplemented, "not served yet").into())
+    }
+
+    async fn unlock_host(&self, request: Request<v1::UnlockHostRequest>) -> Result<Response<v1::Host>, Status> {
+        let _ = called(request)?;
+        Err(Failure::new(super::reason::Reason::Unimplemented, "not served yet").into())
+    }
 }
 
 impl Hosts {
