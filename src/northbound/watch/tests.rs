@@ -2,18 +2,18 @@ use super::*;
 use crate::changes::{ChangeLog, Restored};
 use crate::model::history::{HistoryError, TransitionHistory};
 use crate::model::name::DnScheme;
-use crate::model::{Change, Timestamp};
+use crate::model::{Change, ObjectClass, Timestamp};
 use crate::northbound::auth::{Identity, PeerKind, Role};
 use tokio_stream::StreamExt;
 
 struct NoHistory;
 
 impl TransitionHistory for NoHistory {
-    fn read(&self, _: u64, _: usize) -> Result<Vec<Arc<Change>>, HistoryError> {
+    fn read(&self, _: u64, _: u64, _: &[ObjectClass], _: usize) -> Result<Vec<Arc<Change>>, HistoryError> {
         Ok(Vec::new())
     }
 
-    fn oldest(&self) -> u64 {
+    fn oldest(&self, _: &[ObjectClass]) -> u64 {
         0
     }
 }
