@@ -59,9 +59,9 @@ impl LibvirtHypervisor {
     async fn reconnect(&self, deadline: Duration) -> Result<Link, HypervisorError> {
         self.disconnect();
         let generation = self.generation.fetch_add(1, Ordering::SeqCst) + 1;
-        let (target, counters) = (self.target.clone(), self.counters.clone());
+        let (target, counters, memory) = (self.target.clone(), self.counters.clone(), self.memory.clone());
         let Opened { connection, hypervisor, events } =
-            Connection::open(target, counters, generation, deadline).await.map_err(|error| match error {
+            Connection::open(target, counters, memory, generation, deadline).await.map_err(|error| match error {
                 // Of the last step's share: the whole was what the caller waited for.
                 HypervisorError::TimedOut(_) => HypervisorError::TimedOut(deadline),
                 other => self.explain(other),

@@ -19,6 +19,8 @@ pub struct Known {
     pub definition: Option<Arc<VmDefinition>>,
     /// Labels of that definition.
     pub labels: BTreeMap<String, String>,
+    /// Targets of its disks by alias, if it ran when it was read.
+    pub disk_aliases: BTreeMap<String, String>,
     /// Statistics parameters of its last record.
     pub parameters: Option<usize>,
 }
@@ -29,6 +31,19 @@ impl Known {
         let nics = &self.definition.as_ref()?.nics;
         let nic = nics.iter().find(|nic| nic.host_interface == interface && !nic.mac.is_empty())?;
         Some(&nic.mac)
+    }
+
+    /// Target of the disk that an event calls by alias and source path; nothing if it is none of ours.
+    pub fn disk(&self, alias: &str, path: &str) -> Option<&str> {
+        if let Some(target) = self.disk_aliases.get(alias) {
+            return Some(target);
+        }
+        let disks = &self.definition.as_ref()?.disks;
+        let lies_at = |source: &str| !path.is_empty() && source == path;
+        // The disk's own image first: several machines' disks may lie over one base image.
+        let own = disks.iter().find(|disk| lies_at(&disk.source));
+        let backed = || disks.iter().find(|disk| disk.backing_chain.iter().any(|image| lies_at(image)));
+        Some(own.or_else(backed)?.target.as_str())
     }
 }
 

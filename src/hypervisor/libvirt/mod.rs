@@ -10,6 +10,7 @@ mod errors;
 pub mod event_loop;
 mod ffi;
 mod huge_pages;
+mod incidents;
 mod lanes;
 mod lifeline;
 mod memory;
