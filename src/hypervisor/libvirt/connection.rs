@@ -100,7 +100,8 @@ impl Connection {
         if let Some(examined) = examined {
             examined.complete(&mut facts);
         }
-        let unknown = [Capability::Storage, Capability::StorageRefresh, Capability::HostDevices];
+        let unknown =
+            [Capability::Storage, Capability::StorageRefresh, Capability::HostDevices, Capability::DiskErrors];
         facts.capabilities.extend(unknown.map(|capability| (capability, Availability::Unknown)));
         facts.capabilities.extend(storage.unwrap_or_default());
         facts.capabilities.extend(verdicts);

@@ -1,5 +1,6 @@
 //! What an endpoint remembers between readings: which machines were read, and what their devices are called.
 
+use super::disk_doubts::DiskDoubts;
 use super::errors::{Phase, from_libvirt};
 use super::ffi::failure::Failure;
 use super::huge_pages::Reserved;
@@ -52,6 +53,7 @@ impl Known {
 pub struct Memory {
     machines: Mutex<HashMap<Uuid, Known>>,
     quarantine: Mutex<Quarantine>,
+    disk_doubts: Mutex<DiskDoubts>,
     refreshed: Mutex<HashMap<String, Timestamp>>,
     refresh_tried: Mutex<HashMap<String, Timestamp>>,
     huge_pages: Mutex<Arc<[Reserved]>>,
@@ -66,6 +68,11 @@ impl Memory {
     /// Hung hypervisor processes.
     pub fn quarantine(&self) -> MutexGuard<'_, Quarantine> {
         self.quarantine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Machines whose disks may have errors.
+    pub fn disk_doubts(&self) -> MutexGuard<'_, DiskDoubts> {
+        self.disk_doubts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When each storage pool was last refreshed, as far as known.
@@ -91,6 +98,7 @@ impl Memory {
     /// A new connection: everything is to be read again. Hung processes stay hung.
     pub fn new_connection(&self) {
         self.machines().clear();
+        self.disk_doubts().new_connection();
     }
 }
 

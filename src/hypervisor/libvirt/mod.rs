@@ -6,6 +6,7 @@
 mod adapter;
 mod connection;
 mod counters;
+mod disk_doubts;
 mod errors;
 pub mod event_loop;
 mod ffi;

@@ -5,7 +5,7 @@
 
 use super::memory::Memory;
 use crate::hypervisor::port::{EventSubject, HypervisorEvent};
-use crate::model::incident::{Incident, IncidentSubject};
+use crate::model::incident::{Incident, IncidentKind, IncidentSubject};
 use crate::model::time::Timestamp;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -120,6 +120,9 @@ impl Sink {
         let seen = Timestamp::from_system(SystemTime::now());
         if let EventSubject::Machine { incident: Some(incident), .. } = &mut subject {
             incident.time = seen;
+            if let (IncidentKind::IoError { .. }, Some(uuid)) = (&incident.kind, incident.machine()) {
+                self.memory.disk_doubts().doubt(uuid);
+            }
             self.locate(incident);
         }
         HypervisorEvent { generation: self.generation, seen, subject }

@@ -83,6 +83,11 @@ pub fn agent_reason(reason: i32) -> Cow<'static, str> {
     word(&["unknown", "domain_started", "channel"], reason)
 }
 
+/// virDomainDiskErrorCode; *none* is never told.
+pub fn disk_error(error: i32) -> Cow<'static, str> {
+    word(&["none", "unspecified", "no_space"], error)
+}
+
 /// virDomainJobOperation.
 pub fn job_operation(operation: i32) -> Cow<'static, str> {
     const OPERATIONS: [&str; 10] = [
