@@ -30,6 +30,8 @@ pub mod daemon;
 #[cfg(feature = "daemon")]
 pub mod engine;
 #[cfg(feature = "daemon")]
+pub mod fault;
+#[cfg(feature = "daemon")]
 pub mod host;
 #[cfg(feature = "daemon")]
 pub mod hypervisor;

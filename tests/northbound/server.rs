@@ -66,6 +66,7 @@ impl TestServer {
         let (engine, _, _) = engine::start(
             EngineParts {
                 settings: InventorySettings { cluster_id: "c1".into(), ..Default::default() },
+                fault: vrm::fault::FaultSettings::default(),
                 head: 0,
                 objects: Vec::new(),
                 tombstones: Vec::new(),

@@ -13,6 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("settings", &[]),
     ("telemetry", &[]),
     ("inventory", &["model"]),
+    ("fault", &["model"]),
     ("changes", &["model"]),
     ("store", &["model"]),
     ("host", &["model"]),
