@@ -7,8 +7,8 @@ use crate::model::Timestamp;
 use crate::model::name::DnScheme;
 use crate::model::registration::Profile;
 use crate::northbound::{
-    Listen, ListenError, Listening, MetricsPage, MetricsSources, Northbound, NorthboundParts, Published, SERVICES,
-    ServerFacts, Sessions, WatchLimits, make_dev_tls,
+    Listen, ListenError, Listening, MetricsPage, MetricsSources, NoClosedAlarms, Northbound, NorthboundParts,
+    Published, SERVICES, ServerFacts, Sessions, WatchLimits, make_dev_tls,
 };
 use crate::settings::{self, Listener, Metrics, Settings};
 use crate::telemetry::LogCounters;
@@ -81,6 +81,7 @@ pub(super) async fn bind(
     let northbound = Northbound::new(NorthboundParts {
         published: Published { log: Arc::clone(changes), dn: Arc::new(dn), now },
         engine: engine.clone(),
+        closed_alarms: Arc::new(NoClosedAlarms),
         facts: ServerFacts {
             vrm_id: vrm_id.to_owned(),
             cluster_id: settings.cluster_id.clone(),

@@ -18,7 +18,8 @@ use vrm::model::history::TransitionHistory;
 use vrm::model::name::DnScheme;
 use vrm::model::registration::Profile;
 use vrm::northbound::{
-    Listen, Listening, Northbound, NorthboundParts, Published, SERVICES, ServerFacts, WatchLimits, make_dev_tls,
+    Listen, Listening, NoClosedAlarms, Northbound, NorthboundParts, Published, SERVICES, ServerFacts, WatchLimits,
+    make_dev_tls,
 };
 use vrm::store::{Journal, OpenOptions};
 use vrm::wire::v1::admin_service_client::AdminServiceClient;
@@ -91,6 +92,7 @@ impl TestServer {
         let northbound = Northbound::new(NorthboundParts {
             published: Published { log: Arc::clone(&log), dn: Arc::new(dn), now },
             engine,
+            closed_alarms: Arc::new(NoClosedAlarms),
             facts: facts(addresses.clone()),
             watch_limits,
             stop: stop.clone(),
