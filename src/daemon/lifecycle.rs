@@ -8,6 +8,7 @@ use super::{hosts, service};
 use crate::changes::{ChangeLog, Restored};
 use crate::collect::{self, Cadence, CollectorSettings};
 use crate::engine::{self, EngineEnd, EngineHandle, EngineParts, EngineVitals};
+use crate::fault::FaultSettings;
 use crate::host::{LocalHost, Root};
 use crate::hypervisor::sim::{SimHandle, SimOpener, SimSetup};
 use crate::inventory::InventorySettings;
@@ -178,6 +179,7 @@ impl Running {
         let (engine, vitals, engine_task) = engine::start(
             EngineParts {
                 settings: inventory_settings(settings, &vrm_id),
+                fault: fault_settings(settings, &vrm_id),
                 head: loaded.head,
                 objects: loaded.objects,
                 tombstones: loaded.tombstones,
@@ -391,11 +393,23 @@ fn inventory_settings(settings: &Settings, vrm_id: &str) -> InventorySettings {
             memory: settings.overcommit_memory,
             storage: settings.overcommit_storage,
         },
-        outside_changes: match settings.outside_changes {
-            settings::OutsideChanges::Adopt => OutsideChanges::Adopt,
-            settings::OutsideChanges::Warn => OutsideChanges::Warn,
-            settings::OutsideChanges::Alarm => OutsideChanges::Alarm,
-        },
+        outside_changes: outside_changes(settings),
+    }
+}
+
+fn outside_changes(settings: &Settings) -> OutsideChanges {
+    match settings.outside_changes {
+        settings::OutsideChanges::Adopt => OutsideChanges::Adopt,
+        settings::OutsideChanges::Warn => OutsideChanges::Warn,
+        settings::OutsideChanges::Alarm => OutsideChanges::Alarm,
+    }
+}
+
+fn fault_settings(settings: &Settings, vrm_id: &str) -> FaultSettings {
+    FaultSettings {
+        dn: super::northbound::dn_scheme(settings, vrm_id),
+        outside_changes: outside_changes(settings),
+        ..FaultSettings::default()
     }
 }
 

@@ -7,8 +7,8 @@ use crate::model::Timestamp;
 use crate::model::name::DnScheme;
 use crate::model::registration::Profile;
 use crate::northbound::{
-    Listen, ListenError, Listening, MetricsPage, MetricsSources, Northbound, NorthboundParts, Published, SERVICES,
-    ServerFacts, Sessions, WatchLimits, make_dev_tls,
+    Listen, ListenError, Listening, MetricsPage, MetricsSources, NoClosedAlarms, Northbound, NorthboundParts,
+    Published, SERVICES, ServerFacts, Sessions, WatchLimits, make_dev_tls,
 };
 use crate::settings::{self, Listener, Metrics, Settings};
 use crate::telemetry::LogCounters;
@@ -77,14 +77,11 @@ pub(super) async fn bind(
     }
     let metrics = metrics_page(settings).await?;
     let stop = CancellationToken::new();
-    let dn = DnScheme {
-        prefix: settings.dn_prefix.clone(),
-        vrm_id: vrm_id.to_owned(),
-        cluster_id: settings.cluster_id.clone(),
-    };
+    let dn = dn_scheme(settings, vrm_id);
     let northbound = Northbound::new(NorthboundParts {
         published: Published { log: Arc::clone(changes), dn: Arc::new(dn), now },
         engine: engine.clone(),
+        closed_alarms: Arc::new(NoClosedAlarms),
         facts: ServerFacts {
             vrm_id: vrm_id.to_owned(),
             cluster_id: settings.cluster_id.clone(),
@@ -188,4 +185,9 @@ fn clock_synchronized() -> Option<bool> {
 
 fn now() -> Timestamp {
     Timestamp::from_system(SystemTime::now())
+}
+
+/// The distinguished names of this VRM.
+pub(super) fn dn_scheme(settings: &Settings, vrm_id: &str) -> DnScheme {
+    DnScheme { prefix: settings.dn_prefix.clone(), vrm_id: vrm_id.to_owned(), cluster_id: settings.cluster_id.clone() }
 }

@@ -3,7 +3,11 @@
 //! Knows no other module of ours. Logging never blocks: records go through a bounded queue to one
 //! writer thread, and what finds no room is dropped and counted.
 
+mod alarm_record;
 mod journal;
 mod logging;
+mod sink_figures;
 
+pub use alarm_record::{AlarmRecord, JOURNAL_SOCKET, JournalSocket, message_id};
 pub use logging::{LogCounters, LogError, init};
+pub use sink_figures::SinkFigures;
