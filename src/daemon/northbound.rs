@@ -11,7 +11,7 @@ use crate::northbound::{
     Published, SERVICES, ServerFacts, Sessions, WatchLimits, make_dev_tls,
 };
 use crate::settings::{self, Listener, Metrics, Settings};
-use crate::telemetry::LogCounters;
+use crate::telemetry::{AlarmLatency, LogCounters};
 use anyhow::Context;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -109,6 +109,8 @@ pub(super) async fn bind(
             engine: Arc::clone(vitals),
             sessions: Arc::clone(&northbound.sessions),
             logging: log.clone(),
+            latency: AlarmLatency::default(),
+            sinks: Vec::new(),
         };
         tokio::spawn(page.serve(sources, stop.clone()));
     }
