@@ -17,12 +17,12 @@ impl Alarms {
         if request.object_class.len() > limits::IDENTIFIER {
             return Err(Failure::field("object_class", "is too long"));
         }
-        let types = self.engine.alarm_types();
+        let types: Vec<&AlarmTypeDescriptor> = self.engine.alarm_types().collect();
         let hosts = self.ways();
-        let wanted = |of: &&AlarmTypeDescriptor| {
+        let wanted = |of: &&&AlarmTypeDescriptor| {
             request.object_class.is_empty() || of.object_classes.contains(&request.object_class)
         };
-        let shown = |of: &AlarmTypeDescriptor| convert::alarm_type(of, availability(of, &hosts));
+        let shown = |of: &&AlarmTypeDescriptor| convert::alarm_type(of, availability(of, &hosts));
         Ok(v1::ListAlarmTypesResponse {
             alarm_types: types.iter().filter(wanted).map(shown).collect(),
             version: version(&types),
@@ -74,6 +74,6 @@ fn availability(of: &AlarmTypeDescriptor, hosts: &[Ways]) -> v1::AlarmTypeAvaila
 const ALL: [&str; 3] = ["monitor_local", "monitor_remote", "manage"];
 
 /// Changes whenever a type does.
-fn version(types: &[AlarmTypeDescriptor]) -> String {
+fn version(types: &[&AlarmTypeDescriptor]) -> String {
     digest16(&serde_json::to_string(types).unwrap_or_default())
 }
