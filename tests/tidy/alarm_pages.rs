@@ -27,8 +27,7 @@ How to read it:
 * **Severity**: by default, lowest first; several are told apart by level or circumstances (*Detection*).
 * **Clears**: *automatic* when the condition is gone; *quiet time* after some time without it; *manual* by a person,
   because nothing tells that it is good again.
-* **Hold**: seconds that a polled condition must persist before it is told, and be gone before it is cleared. What an
-  event tells is told at once.
+* **Hold**: seconds that a condition must persist before it is told, and be gone before it is cleared.
 * **Seen by**: *local*, a monitoring VRM on the host itself; *remote*, one elsewhere; *manage*, a VRM in profile manage
   (without *local* or *remote* beside it: only there; what reads files of the host still needs the host to be local);
   *agent*, a host with a `vrmd` of its own (not there yet); *external*, reported by smartd, mdadm, ipmi or a person.
@@ -273,8 +272,7 @@ fn found(kind: AlarmType) -> String {
     let d = descriptor(kind);
     let mut text = d.detection.clone();
     if d.hold_on_seconds > 0 {
-        write!(text, " Polled, it must persist for {} s; an event is told at once.", d.hold_on_seconds)
-            .expect("a string takes everything");
+        write!(text, " Told when it has persisted for {} s.", d.hold_on_seconds).expect("a string takes everything");
     }
     match page(kind).not_detectable.as_str() {
         "" => write!(text, "\n\nSeen by: {}.", seen_by(d)),

@@ -53,7 +53,6 @@ pub const PENDING: &[&str] = &[
     "vmBlockJobFailed",
     "vmControlFailure",
     "vmCrashLoop",
-    "vmCrashed",
     "vmDeviceRemovalFailed",
     "vmDiskIoError",
     "vmDiskNoSpace",

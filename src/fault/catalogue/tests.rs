@@ -166,7 +166,11 @@ fn hold_times_fit_the_way_of_clearing() {
     for (alarm_type, d) in all() {
         match d.clearing {
             ClearingRule::Manual => assert_eq!(d.hold_off_seconds, 0, "{alarm_type:?} is cleared by a person"),
-            ClearingRule::QuietTime => assert!(d.hold_off_seconds >= 60, "{alarm_type:?} has no quiet time"),
+            ClearingRule::QuietTime => {
+                assert!(d.hold_off_seconds >= 60, "{alarm_type:?} has no quiet time");
+                // Nothing says that it is over, so that a single sign would outlast any hold-on.
+                assert_eq!(d.hold_on_seconds, 0, "{alarm_type:?}: the detection counts");
+            }
             ClearingRule::Automatic => assert!(d.hold_off_seconds <= 600, "{alarm_type:?} clears late"),
         }
         assert!(d.hold_on_seconds <= 7 * 86_400, "{alarm_type:?}");
