@@ -18,7 +18,8 @@ use vrm::model::history::TransitionHistory;
 use vrm::model::name::DnScheme;
 use vrm::model::registration::Profile;
 use vrm::northbound::{
-    Listen, Listening, Northbound, NorthboundParts, Published, SERVICES, ServerFacts, WatchLimits, make_dev_tls,
+    Listen, Listening, NoClosedAlarms, Northbound, NorthboundParts, Published, SERVICES, ServerFacts, WatchLimits,
+    make_dev_tls,
 };
 use vrm::store::{Journal, OpenOptions};
 use vrm::wire::v1::admin_service_client::AdminServiceClient;
@@ -65,6 +66,7 @@ impl TestServer {
         let (engine, _, _) = engine::start(
             EngineParts {
                 settings: InventorySettings { cluster_id: "c1".into(), ..Default::default() },
+                fault: vrm::fault::FaultSettings::default(),
                 head: 0,
                 objects: Vec::new(),
                 tombstones: Vec::new(),
@@ -90,6 +92,7 @@ impl TestServer {
         let northbound = Northbound::new(NorthboundParts {
             published: Published { log: Arc::clone(&log), dn: Arc::new(dn), now },
             engine,
+            closed_alarms: Arc::new(NoClosedAlarms),
             facts: facts(addresses.clone()),
             watch_limits,
             stop: stop.clone(),

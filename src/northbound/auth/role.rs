@@ -57,23 +57,43 @@ impl Role {
     pub fn grants(self, permission: &str) -> bool {
         let reads = is_read(permission);
         match self {
-            Self::Viewer | Self::FaultOperator | Self::Cluster => reads,
+            Self::Viewer | Self::Cluster => reads,
+            Self::FaultOperator => reads || FAULT_OPERATOR.contains(&permission),
             Self::ResourceOperator => reads || RESOURCE_OPERATOR.contains(&permission),
             Self::Administrator => {
-                reads || RESOURCE_OPERATOR.contains(&permission) || ADMINISTRATOR.contains(&permission)
+                reads
+                    || FAULT_OPERATOR.contains(&permission)
+                    || RESOURCE_OPERATOR.contains(&permission)
+                    || ADMINISTRATOR.contains(&permission)
             }
             Self::SecurityAdministrator => SECURITY.contains(&permission),
-            Self::Auditor | Self::Reporter => permission == "server.get",
+            Self::Auditor => permission == "server.get",
+            Self::Reporter => REPORTER.contains(&permission),
         }
     }
 }
 
 /// Beside reading.
-const RESOURCE_OPERATOR: [&str; 2] = ["managedObjects.annotate", "managedObjects.setExpectation"];
+const FAULT_OPERATOR: [&str; 4] = ["alarms.acknowledge", "alarms.clear", "alarms.comment", "alarms.shelve"];
 
-/// Beside what a resource operator may.
-const ADMINISTRATOR: [&str; 6] =
-    ["hosts.register", "hosts.deregister", "sessions.list", "sessions.get", "sessions.close", ACT_AS];
+/// Beside reading.
+const RESOURCE_OPERATOR: [&str; 3] = ["managedObjects.annotate", "managedObjects.setExpectation", "hosts.lock"];
+
+/// Beside what both operators may.
+const ADMINISTRATOR: [&str; 9] = [
+    "alarms.purge",
+    "alarms.profile",
+    "alarms.report",
+    "hosts.register",
+    "hosts.deregister",
+    "sessions.list",
+    "sessions.get",
+    "sessions.close",
+    ACT_AS,
+];
+
+/// All that a reporter may.
+const REPORTER: [&str; 2] = ["server.get", "alarms.report"];
 
 /// All that a security administrator may.
 const SECURITY: [&str; 4] = ["server.get", "sessions.list", "sessions.get", "sessions.close"];
