@@ -29,6 +29,7 @@ pub mod collect;
 pub mod daemon;
 #[cfg(feature = "daemon")]
 pub mod engine;
+pub mod export;
 #[cfg(feature = "daemon")]
 pub mod fault;
 #[cfg(feature = "daemon")]
@@ -40,6 +41,8 @@ pub mod inventory;
 pub mod model;
 #[cfg(feature = "daemon")]
 pub mod northbound;
+#[cfg(feature = "daemon")]
+pub mod notify;
 #[cfg(feature = "daemon")]
 pub mod settings;
 #[cfg(feature = "cli")]

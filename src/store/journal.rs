@@ -1,11 +1,13 @@
 //! Opening `journal.db` and reading what it knew.
 
+use super::aside::{self, FILE};
 use super::error::StoreError;
 use super::reader::JournalReader;
+use super::row::set_meta;
 use super::schema;
 use super::space::Ballast;
 use super::transaction::{Ack, RequestRow};
-use super::writer::{self, StoreHandle, set_meta};
+use super::writer::{self, StoreHandle};
 use crate::model::object::Tombstone;
 use crate::model::registration::HostRegistration;
 use crate::model::{Object, Timestamp};
@@ -16,9 +18,6 @@ use tokio::sync::mpsc;
 
 /// SQLite before this has a WAL-reset fault (reference/reliability.md 5).
 const NEEDED_SQLITE: (i32, &str) = (3_051_003, "3.51.3");
-
-/// Name of the database in the state directory.
-const FILE: &str = "journal.db";
 
 /// What to open.
 #[derive(Clone, Debug)]
@@ -82,7 +81,10 @@ impl Journal {
         if found > schema::VERSION {
             return Err(StoreError::Newer { path, found, known: schema::VERSION });
         }
-        schema::migrate(&mut connection, found).map_err(unreadable)?;
+        if found > 0 && found < schema::VERSION {
+            aside::keep_copy(&connection, &options.directory, schema::VERSION)?;
+        }
+        schema::migrate(&mut connection, found, schema::VERSION).map_err(unreadable)?;
         let loaded = load(&connection, &path, options)?;
         let readable = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let read_connection = Connection::open_with_flags(&path, readable).map_err(unreadable)?;
@@ -93,26 +95,6 @@ impl Journal {
             .map_err(|source| StoreError::Io { path: options.directory.clone(), source })?;
         Ok((Self { store, reader, acks }, loaded))
     }
-}
-
-/// Moves the store into `corrupt-TIME/` so that a new one is begun; answers where it went.
-///
-/// # Errors
-/// If a file cannot be moved.
-pub fn set_aside(directory: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {
-    let target = directory.join(format!("corrupt-{}", now.to_string().replace(':', "")));
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| StoreError::Io { path, source }
-    };
-    std::fs::create_dir_all(&target).map_err(failed(&target))?;
-    for suffix in ["", "-wal", "-shm"] {
-        let file = directory.join(format!("{FILE}{suffix}"));
-        if file.exists() {
-            std::fs::rename(&file, target.join(format!("{FILE}{suffix}"))).map_err(failed(&file))?;
-        }
-    }
-    Ok(target)
 }
 
 fn load(connection: &Connection, path: &Path, options: &OpenOptions) -> Result<Loaded, StoreError> {

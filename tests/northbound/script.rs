@@ -20,12 +20,21 @@ pub struct History {
 }
 
 impl TransitionHistory for History {
-    fn read(&self, after: u64, limit: usize) -> Result<Vec<Arc<Change>>, HistoryError> {
+    fn read(
+        &self,
+        after: u64,
+        until: u64,
+        classes: &[ObjectClass],
+        limit: usize,
+    ) -> Result<Vec<Arc<Change>>, HistoryError> {
         let changes = self.changes.lock().unwrap();
-        Ok(changes.iter().filter(|change| change.sequence > after).take(limit).cloned().collect())
+        let wanted = |change: &&Arc<Change>| {
+            change.sequence > after && change.sequence <= until && classes.contains(&change.object.class())
+        };
+        Ok(changes.iter().filter(wanted).take(limit).cloned().collect())
     }
 
-    fn oldest(&self) -> u64 {
+    fn oldest(&self, _: &[ObjectClass]) -> u64 {
         *self.oldest.lock().unwrap()
     }
 }

@@ -19,12 +19,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("host", &["model"]),
     ("hypervisor", &["model"]),
     ("wire", &["model"]),
-    ("engine", &["model", "inventory", "changes", "store", "hypervisor::port"]),
+    ("export", &["model"]),
+    ("notify", &["model", "changes", "export", "telemetry"]),
+    ("engine", &["model", "inventory", "fault", "changes", "store", "hypervisor::port"]),
     ("collect", &["model", "hypervisor::port", "host", "engine"]),
     ("client", &["wire", "model"]),
-    ("cli", &["client", "wire", "model", "setup"]),
+    ("cli", &["client", "wire", "model", "setup", "export"]),
     ("setup", &["settings", "client", "wire"]),
-    ("northbound", &["model", "changes", "wire", "telemetry", "engine", "hypervisor::port"]),
+    ("northbound", &["model", "changes", "wire", "telemetry", "export", "engine", "hypervisor::port"]),
     ("daemon", &["*"]),
 ];
 
@@ -39,6 +41,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tonic", &["northbound", "client", "wire", "cli"]),
     ("prost", &["northbound", "client", "wire", "cli"]),
     ("clap", &["cli", "bin"]),
+    ("hyper", &["notify", "northbound"]),
+    ("ring", &["notify"]),
 ];
 
 /// Paths found in one file: first segments after `crate`, and crate names.

@@ -3,7 +3,7 @@ use super::*;
 use crate::changes::{ChangeLog, DeliveryMode, Restored, SubscriptionOptions};
 use crate::model::history::{HistoryError, TransitionHistory};
 use crate::model::name::DnScheme;
-use crate::model::{Change, Timestamp};
+use crate::model::{Change, ObjectClass, Timestamp};
 use crate::northbound::auth::{Caller, Identity, PeerKind, Role};
 use crate::northbound::failure::Failure;
 use crate::northbound::published::Published;
@@ -22,11 +22,11 @@ fn state_options(options: v1::StreamOptions) -> Result<SubscriptionOptions, Fail
 struct NoHistory;
 
 impl TransitionHistory for NoHistory {
-    fn read(&self, _: u64, _: usize) -> Result<Vec<Arc<Change>>, HistoryError> {
+    fn read(&self, _: u64, _: u64, _: &[ObjectClass], _: usize) -> Result<Vec<Arc<Change>>, HistoryError> {
         Ok(Vec::new())
     }
 
-    fn oldest(&self) -> u64 {
+    fn oldest(&self, _: &[ObjectClass]) -> u64 {
         0
     }
 }
