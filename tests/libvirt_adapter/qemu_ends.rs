@@ -45,7 +45,7 @@ async fn ordered_stops_of_every_kind_are_no_death() {
             match kind {
                 "destroy" => domain.destroy().expect("stops"),
                 "graceful" => domain.destroy_flags(virt::sys::VIR_DOMAIN_DESTROY_GRACEFUL).expect("stops"),
-                "save" => drop(domain.managed_save(0).expect("saves")),
+                "save" => domain.managed_save(0).expect("saves"),
                 "term" => kill_process(embed.process(&name), Signal::TERM).expect("told to end"),
                 _ => {}
             }

@@ -14,7 +14,7 @@ const INFO_EXIT: u64 = 1 << 3;
 /// `struct pidfd_info` of <linux/pidfd.h>.
 #[repr(C)]
 #[derive(Default)]
-struct PidfdInfo {
+struct ExitReport {
     mask: u64,
     cgroupid: u64,
     /// pid, tgid, ppid and the user and group ids.
@@ -35,7 +35,7 @@ pub fn watched(process: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
 /// The wait status of a process that has ended; nothing as long as its parent has not reaped it, and on
 /// kernels that do not tell (before about 6.15). Needs no privilege.
 pub fn wait_status(process: impl AsFd) -> Option<i32> {
-    let mut info = PidfdInfo { mask: INFO_EXIT, ..PidfdInfo::default() };
+    let mut info = ExitReport { mask: INFO_EXIT, ..ExitReport::default() };
     // SAFETY: the request takes a pointer to this structure, whose size is part of its number; the kernel
     // writes no more than that, and any bytes are valid values of its fields.
     let asked = unsafe { ioctl::ioctl(process, Updater::<PIDFD_GET_INFO, _>::new(&mut info)) };
