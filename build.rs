@@ -1,14 +1,35 @@
-//! Generates `vrm.v1` from `proto/`, without protoc.
+//! Generates `vrm.v1` from `proto/`, without protoc, and the alarm types from the catalogue.
 //!
 //! The descriptor set keeps the custom options (policies), which `northbound` reads at start-up
 //! and reflection serves.
 
 use std::error::Error;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+
+/// The alarm catalogue.
+const CATALOGUE: &str = "src/fault/catalogue.toml";
+
+/// What is read of the catalogue here; the rest is read by `fault::catalogue`.
+#[derive(serde::Deserialize)]
+struct Catalogue {
+    #[serde(rename = "type")]
+    types: Vec<Type>,
+}
+
+#[derive(serde::Deserialize)]
+struct Type {
+    id: String,
+    meaning: String,
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     println!("cargo:rerun-if-changed=proto");
+    println!("cargo:rerun-if-changed={CATALOGUE}");
+    let catalogue: Catalogue = toml::from_str(&std::fs::read_to_string(CATALOGUE)?)?;
+    std::fs::write(out.join("alarm_types.rs"), alarm_types(&catalogue)?)?;
+
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(own_files()?)?;
@@ -38,4 +59,47 @@ fn own_files() -> Result<Vec<String>, Box<dyn Error>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// `enum AlarmType` with a variant per type of the catalogue, in its order.
+fn alarm_types(catalogue: &Catalogue) -> Result<String, Box<dyn Error>> {
+    let (mut variants, mut all, mut ids) = (String::new(), String::new(), String::new());
+    for alarm_type in &catalogue.types {
+        let id = &alarm_type.id;
+        if !id.starts_with(|c: char| c.is_ascii_lowercase()) || !id.chars().all(|c| c.is_ascii_alphanumeric()) {
+            return Err(format!("{CATALOGUE}: {id:?} is not a camelCase id").into());
+        }
+        let variant = id[..1].to_uppercase() + &id[1..];
+        writeln!(variants, "    #[doc = {:?}]\n    #[serde(rename = {id:?})]\n    {variant},", alarm_type.meaning)?;
+        writeln!(all, "        Self::{variant},")?;
+        writeln!(ids, "        {id:?},")?;
+    }
+    let count = catalogue.types.len();
+    Ok(format!(
+        "/// A type of alarm: one kind of fault, by its id in the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub enum AlarmType {{
+{variants}}}
+
+impl AlarmType {{
+    /// Every type, in the order of the catalogue.
+    pub const ALL: [Self; {count}] = [
+{all}    ];
+
+    /// Their ids, in the same order.
+    const IDS: [&'static str; {count}] = [
+{ids}    ];
+
+    /// Its id, e.g. `vmCrashed`.
+    pub fn id(self) -> &'static str {{
+        Self::IDS[self as usize]
+    }}
+
+    /// The type of an id.
+    pub fn parse(id: &str) -> Option<Self> {{
+        Self::ALL.into_iter().find(|alarm_type| alarm_type.id() == id)
+    }}
+}}
+"
+    ))
 }

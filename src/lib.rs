@@ -31,6 +31,8 @@ pub mod daemon;
 pub mod engine;
 pub mod export;
 #[cfg(feature = "daemon")]
+pub mod fault;
+#[cfg(feature = "daemon")]
 pub mod host;
 #[cfg(feature = "daemon")]
 pub mod hypervisor;

@@ -67,6 +67,11 @@ impl std::fmt::Debug for Selector {
 }
 
 impl Selector {
+    /// The wanted classes, one by one.
+    pub(super) fn wanted_classes(&self) -> Vec<ObjectClass> {
+        if self.classes.is_empty() { ObjectClass::RESOURCES.to_vec() } else { self.classes.clone() }
+    }
+
     pub(super) fn wants_class(&self, class: ObjectClass) -> bool {
         if self.classes.is_empty() { class.is_resource() } else { self.classes.contains(&class) }
     }

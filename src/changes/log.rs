@@ -181,10 +181,11 @@ impl ChangeLog {
         self.read().forgotten
     }
 
-    /// Oldest sequence after which every transition can be resumed.
-    pub fn oldest_transition(&self) -> u64 {
+    /// Oldest sequence after which every transition of some classes can be resumed: alarms are kept longer than
+    /// resources.
+    pub fn oldest_transition(&self, classes: &[ObjectClass]) -> u64 {
         let in_memory = self.read().recent.front().map(|change| change.sequence.saturating_sub(1));
-        let on_disk = self.history.oldest();
+        let on_disk = self.history.oldest(classes);
         in_memory.map_or(on_disk, |sequence| sequence.min(on_disk))
     }
 

@@ -17,8 +17,11 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Transitions read at once: 256, a few hundred kilobytes at most.
-const TRANSITION_BATCH: usize = 256;
+/// Transitions taken from memory at once: 256, which costs their pointers only.
+const RECENT_BATCH: usize = 256;
+
+/// Transitions read from disk at once: 1,024, a few megabytes while they are sent.
+const DISK_BATCH: usize = 1_024;
 
 /// What of a slot's object the client holds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,6 +67,8 @@ pub struct Subscription {
     round: std::vec::IntoIter<(u64, u32)>,
     in_round: bool,
     transitions: VecDeque<Arc<Change>>,
+    /// Nothing wanted lies between the last of `transitions` and here.
+    covered: u64,
     /// Reads transitions one by one instead of rounds.
     one_by_one: bool,
     sent: Vec<Sent>,
@@ -107,6 +112,7 @@ impl Subscription {
             round: Vec::new().into_iter(),
             in_round: false,
             transitions: VecDeque::new(),
+            covered: 0,
             one_by_one: false,
             sent: Vec::new(),
             pending: VecDeque::new(),
@@ -137,7 +143,7 @@ impl Subscription {
     fn oldest(&self) -> u64 {
         match self.options.mode {
             DeliveryMode::State => self.log.oldest_state(),
-            DeliveryMode::Transitions => self.log.oldest_transition(),
+            DeliveryMode::Transitions => self.log.oldest_transition(&self.selector.wanted_classes()),
         }
     }
 
@@ -256,15 +262,13 @@ impl Subscription {
     fn advance(&mut self) -> Option<StreamItem> {
         while let Some(change) = self.transitions.pop_front() {
             let item = self.transition(&change);
-            self.cursor = change.sequence;
-            if !self.synchronized && self.cursor >= self.fence {
-                self.complete_synchronization();
-            }
+            self.pass(change.sequence);
             // What was queued stands before the next transition, not behind it.
             if item.is_some() || !self.pending.is_empty() {
                 return item;
             }
         }
+        self.pass(self.covered);
         if !self.in_round {
             return None;
         }
@@ -284,6 +288,16 @@ impl Subscription {
             self.one_by_one = self.options.mode == DeliveryMode::Transitions;
         }
         None
+    }
+
+    /// One by one: everything up to a sequence was told or is not wanted.
+    fn pass(&mut self, sequence: u64) {
+        if self.one_by_one && sequence > self.cursor {
+            self.cursor = sequence;
+            if !self.synchronized && self.cursor >= self.fence {
+                self.complete_synchronization();
+            }
+        }
     }
 
     /// What to tell of a slot now, looked up only when there is room to send it.
@@ -378,22 +392,27 @@ impl Subscription {
     }
 
     /// Fetches the next transitions, or falls back to a round when they are no longer kept.
+    ///
+    /// Those in memory are of all classes. From disk come the wanted ones alone, because others may be gone already:
+    /// they are complete if the place they were read from is still kept after they were read. What is committed and
+    /// not published yet stays out: a client that was told of it could not resume after it for a moment.
     async fn load_transitions(&mut self) {
-        if let Some(batch) = self.log.recent(self.cursor, TRANSITION_BATCH) {
+        if let Some(batch) = self.log.recent(self.cursor, RECENT_BATCH) {
+            self.covered = batch.last().map_or(self.cursor, |change| change.sequence);
             self.transitions = batch.into();
             return;
         }
         let history = self.log.history();
-        let after = self.cursor;
-        // The disk is ahead of the log by what is committed and not published yet: a client that was told of it could
-        // not resume after it for a moment.
-        let unpublished = self.log.head().saturating_add(1);
+        let classes = self.selector.wanted_classes();
+        let (after, until) = (self.cursor, self.log.head());
         let read = tokio::task::spawn_blocking(move || {
-            (after >= history.oldest()).then(|| history.read(after, TRANSITION_BATCH))
+            let batch = history.read(after, until, &classes, DISK_BATCH);
+            (after >= history.oldest(&classes)).then_some(batch)
         });
         match read.await {
-            Ok(Some(Ok(mut batch))) if batch.first().is_some_and(|change| change.sequence == after + 1) => {
-                batch.retain(|change| change.sequence < unpublished);
+            Ok(Some(Ok(batch))) => {
+                let last = batch.last().map_or(until, |change| change.sequence);
+                self.covered = if batch.len() < DISK_BATCH { until } else { last };
                 self.transitions = batch.into();
             }
             _ => self.fall_behind(),

@@ -8,7 +8,7 @@ macro_rules! file {
 }
 
 /// Every file by its path, as imports spell it.
-pub const FILES: [(&str, &str); 28] = [
+pub const FILES: [(&str, &str); 30] = [
     file!("buf.yaml"),
     file!("google/api/annotations.proto"),
     file!("google/api/client.proto"),
@@ -23,6 +23,8 @@ pub const FILES: [(&str, &str); 28] = [
     file!("google/rpc/status.proto"),
     file!("grpc/health/v1/health.proto"),
     file!("vrm/v1/admin_service.proto"),
+    file!("vrm/v1/alarm.proto"),
+    file!("vrm/v1/alarm_service.proto"),
     file!("vrm/v1/cluster.proto"),
     file!("vrm/v1/common.proto"),
     file!("vrm/v1/error_reason.proto"),

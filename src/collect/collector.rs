@@ -241,11 +241,7 @@ impl Following<'_> {
                     Some(HypervisorEvent { subject: EventSubject::Closed(text), .. }) => {
                         return self.judge_closed(text).await;
                     }
-                    Some(event) => {
-                        self.last_event = Some(event.seen);
-                        self.hints.note(event.subject);
-                        self.follow_hints();
-                    }
+                    Some(event) => self.take_event(event).await,
                 },
                 Some(done) = self.readings.join_next(), if !self.readings.is_empty() => {
                     if let Some(loss) = self.done(done).await {
@@ -255,6 +251,18 @@ impl Following<'_> {
                 () = tokio::time::sleep_until(self.schedule.next_deadline()) => self.begin_due().await,
             }
         }
+    }
+
+    /// What happened is told at once; what it did to the object is read.
+    async fn take_event(&mut self, mut event: HypervisorEvent) {
+        self.last_event = Some(event.seen);
+        if let EventSubject::Machine { incident, .. } = &mut event.subject
+            && let Some(incident) = incident.take()
+        {
+            self.reader.report_incidents(vec![*incident]).await;
+        }
+        self.hints.note(event.subject);
+        self.follow_hints();
     }
 
     /// A closed connection: does the machine itself still answer? A short probe by a new

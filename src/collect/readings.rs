@@ -4,6 +4,7 @@ use super::local::LocalDetails;
 use crate::engine::{Cause, EngineHandle, Report};
 use crate::hypervisor::port::{Hypervisor, HypervisorError};
 use crate::model::Timestamp;
+use crate::model::incident::Incident;
 use crate::model::observation::{Fact, GoneCause, Observation, Scope};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +42,14 @@ impl Reader {
             Err(HypervisorError::Unsupported(_) | HypervisorError::NeedsManage(_)) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Tells before everything else what happened and leaves nothing to read.
+    pub(super) async fn report_incidents(&self, incidents: Vec<Incident>) {
+        let facts = incidents.into_iter().map(|incident| Fact::Incident(Box::new(incident))).collect();
+        let observation = Observation { time: (self.clock)(), facts, errors: Vec::new() };
+        let (key, generation) = (self.hypervisor.key().clone(), self.generation);
+        self.engine.report_urgent(Report::Observed { key, generation, cause: Cause::Event, observation }).await;
     }
 
     /// Reads a scope because of an event, and reports it before polls. `leaving` is what the event

@@ -3,6 +3,7 @@
 use super::{Cadence, CollectorSettings, start};
 use crate::changes::{ChangeLog, Restored};
 use crate::engine::{EngineHandle, EngineParts, start as start_engine};
+use crate::fault::FaultSettings;
 use crate::host::{LocalHost, Root};
 use crate::hypervisor::sim::fault::Fault;
 use crate::hypervisor::sim::{SimHandle, SimOpener, SimSetup, tokio_clock};
@@ -36,6 +37,7 @@ fn rig() -> Rig {
     let (assignments, assigned) = mpsc::unbounded_channel();
     let parts = EngineParts {
         settings: InventorySettings::default(),
+        fault: FaultSettings::default(),
         head: 0,
         objects: Vec::new(),
         tombstones: Vec::new(),

@@ -1,9 +1,10 @@
 //! What can be asked of the engine, and how it refuses.
 
 use crate::hypervisor::port::OpenError;
+use crate::model::alarm_command::{AlarmCommand, AlarmOutcome};
 use crate::model::annotation::Expectation;
 use crate::model::registration::HostRegistration;
-use crate::model::{Actor, HostId, Name, Object, ObjectClass};
+use crate::model::{Actor, HostId, Name, Object, ObjectClass, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -21,6 +22,15 @@ pub struct CommandContext {
     pub validate_only: bool,
     /// Expected freshness of the object; empty for any.
     pub etag: String,
+}
+
+/// What a caller says about a maintenance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LockRequest {
+    /// Why.
+    pub reason: String,
+    /// When it should be over.
+    pub until: Option<Timestamp>,
 }
 
 /// A change of an object's annotations; what is absent stays.
@@ -88,6 +98,26 @@ pub enum Envelope {
         /// Done.
         reply: Reply<()>,
     },
+    /// Acts on alarms and on the rules about them.
+    Alarms {
+        /// Who asks.
+        context: CommandContext,
+        /// What.
+        command: AlarmCommand,
+        /// One result for each target.
+        reply: Reply<Vec<AlarmOutcome>>,
+    },
+    /// Begins (or, without a request, ends) the maintenance of a host.
+    LockHost {
+        /// Who asks.
+        context: CommandContext,
+        /// Which.
+        host: HostId,
+        /// The maintenance.
+        lock: Option<LockRequest>,
+        /// The host after it.
+        reply: Reply<Arc<Object>>,
+    },
     /// Replaces the hosts that settings files own (start and reload).
     ConfigureHosts {
         /// All of them.
@@ -105,6 +135,8 @@ impl Envelope {
         // A caller that went away needs no answer.
         match self {
             Self::Annotate { reply, .. } | Self::Expect { reply, .. } => drop(reply.send(Err(error))),
+            Self::Alarms { reply, .. } => drop(reply.send(Err(error))),
+            Self::LockHost { reply, .. } => drop(reply.send(Err(error))),
             Self::RegisterHost { reply, .. } => drop(reply.send(Err(error))),
             Self::DeregisterHost { reply, .. } => drop(reply.send(Err(error))),
             Self::ConfigureHosts { reply, .. } => drop(reply.send(Err(error))),

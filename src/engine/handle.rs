@@ -1,8 +1,11 @@
 //! The way to the engine for everybody else.
 
-use super::command::{AnnotationPatch, CommandContext, CommandError, Envelope, Reply};
+use super::command::{AnnotationPatch, CommandContext, CommandError, Envelope, LockRequest, Reply};
 use super::report::Report;
+use crate::fault;
 use crate::hypervisor::port::{HypervisorError, Opener};
+use crate::model::alarm::AlarmTypeDescriptor;
+use crate::model::alarm_command::{AlarmCommand, AlarmOutcome};
 use crate::model::annotation::Expectation;
 use crate::model::observation::HypervisorFacts;
 use crate::model::registration::HostRegistration;
@@ -127,6 +130,45 @@ impl EngineHandle {
         force: bool,
     ) -> Result<(), CommandError> {
         self.ask(|reply| Envelope::DeregisterHost { context, host, force, reply }).await
+    }
+
+    /// Acts on alarms and on the rules about them; one outcome for each target, in order.
+    ///
+    /// # Errors
+    /// [`CommandError::RequestIdReused`], store errors. Refusals of single targets are in the outcomes.
+    pub async fn alarms(
+        &self,
+        context: CommandContext,
+        command: AlarmCommand,
+    ) -> Result<Vec<AlarmOutcome>, CommandError> {
+        self.ask(|reply| Envelope::Alarms { context, command, reply }).await
+    }
+
+    /// The catalogue of alarm types, ordered by number.
+    pub fn alarm_types(&self) -> impl Iterator<Item = &'static AlarmTypeDescriptor> {
+        fault::catalogue::AlarmType::ALL.iter().map(|alarm_type| fault::catalogue::descriptor(*alarm_type))
+    }
+
+    /// Begins the maintenance of a host: its alarms are kept and not told.
+    ///
+    /// # Errors
+    /// [`CommandError::NotFound`], [`CommandError::EtagMismatch`], [`CommandError::InvalidField`],
+    /// [`CommandError::RequestIdReused`], store errors.
+    pub async fn lock_host(
+        &self,
+        context: CommandContext,
+        host: HostId,
+        lock: LockRequest,
+    ) -> Result<Arc<Object>, CommandError> {
+        self.ask(|reply| Envelope::LockHost { context, host, lock: Some(lock), reply }).await
+    }
+
+    /// Ends the maintenance of a host; what is still wrong is told when it has settled.
+    ///
+    /// # Errors
+    /// As [`EngineHandle::lock_host`].
+    pub async fn unlock_host(&self, context: CommandContext, host: HostId) -> Result<Arc<Object>, CommandError> {
+        self.ask(|reply| Envelope::LockHost { context, host, lock: None, reply }).await
     }
 
     /// Replaces the hosts that settings files own; answers warnings.

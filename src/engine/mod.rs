@@ -12,10 +12,11 @@ mod report;
 mod requests;
 mod run;
 mod status;
+mod surveil;
 mod turn;
 mod vitals;
 
-pub use command::{AnnotationPatch, CommandContext, CommandError, Envelope};
+pub use command::{AnnotationPatch, CommandContext, CommandError, Envelope, LockRequest};
 pub use handle::{EngineHandle, ProbeReport};
 pub use report::{Assignment, Cause, LinkState, Report};
 pub use run::{EngineEnd, EngineParts, start};

@@ -1,5 +1,6 @@
 //! What collectors report.
 
+use crate::fault::Sign;
 use crate::hypervisor::port::{Endpoint, Vitals};
 use crate::model::host::EndpointKey;
 use crate::model::observation::{HypervisorFacts, Observation};
@@ -62,6 +63,8 @@ pub enum Report {
         /// What.
         observation: Observation,
     },
+    /// Conditions of the VRM itself: its store, its sinks, its certificates, its load.
+    Own(Vec<Sign>),
     /// Counters about an endpoint's own working.
     Vitals {
         /// Which endpoint.

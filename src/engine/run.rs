@@ -4,23 +4,25 @@ use super::command::{CommandError, Envelope};
 use super::handle::EngineHandle;
 use super::pending::{Pending, Window};
 use super::registry::Registry;
-use super::report::{Assignment, Report};
+use super::report::{Assignment, Cause, Report};
 use super::requests::Requests;
 use super::status::list_status;
 use super::turn::{Engine, Outcome};
 use super::vitals::EngineVitals;
 use crate::changes::ChangeLog;
+use crate::fault::{FaultSettings, Surveillance};
 use crate::hypervisor::port::Opener;
 use crate::inventory::{Inventory, InventorySettings};
 use crate::model::object::Tombstone;
 use crate::model::registration::HostRegistration;
-use crate::model::{Object, Timestamp};
+use crate::model::{ChangeSource, Object, Timestamp};
 use crate::store::{self, Ack, RequestRow, StoreCondition, StoreHandle};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// Commands that may wait: 256. More are refused as STORE_BUSY.
 const COMMANDS: usize = 256;
@@ -38,6 +40,8 @@ const TICK: Duration = Duration::from_secs(1);
 pub struct EngineParts {
     /// Settings of the inventory.
     pub settings: InventorySettings,
+    /// Settings of fault management.
+    pub fault: FaultSettings,
     /// What the store knew of the log.
     pub head: u64,
     /// Objects the store knew.
@@ -93,8 +97,10 @@ pub fn start(
     let handle = EngineHandle::new(commands, urgent, bulk, Arc::clone(&parts.opener));
     let now = (parts.clock)();
     let inventory = Inventory::restore(parts.settings, parts.head, parts.objects, parts.tombstones, now);
+    let fault = Surveillance::restore(parts.fault, Box::new(alarm_id), &inventory.records(), now);
     let engine = Engine {
         inventory,
+        fault,
         registry: Registry::new(parts.opener, parts.assignments, parts.removal_guard),
         requests: Requests::restore(parts.requests),
     };
@@ -142,10 +148,11 @@ impl Task {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         // What the restart itself changed: everything is unknown until read.
-        self.finish(Instant::now(), Outcome::default());
+        self.finish(Instant::now(), Outcome::default(), ChangeSource::Resync);
         loop {
             self.vitals.beat();
             let open = !self.window.is_full();
+            let alarm_due = self.alarm_due();
             // Cancel-safety: `recv` and `tick` lose nothing when another arm wins.
             tokio::select! {
                 biased;
@@ -160,20 +167,32 @@ impl Task {
                 _ = tick.tick() => {
                     let begun = Instant::now();
                     let now = (self.clock)();
-                    self.engine.inventory.tick(now);
-                    self.finish(begun, Outcome::default());
+                    self.engine.tick(now);
+                    self.finish(begun, Outcome::default(), ChangeSource::ResourceOperation);
+                }
+                () = tokio::time::sleep(alarm_due) => {
+                    let begun = Instant::now();
+                    self.engine.tick((self.clock)());
+                    self.finish(begun, Outcome::default(), ChangeSource::ResourceOperation);
                 }
                 Some(report) = inboxes.bulk.recv(), if open => self.report(report),
             }
         }
     }
 
+    /// How long until a hold, a shelf or a quiet time of an alarm ends; at most a tick.
+    fn alarm_due(&self) -> Duration {
+        let now = (self.clock)();
+        self.engine.fault.next_deadline().map_or(TICK, |due| due.since(now).min(TICK))
+    }
+
     fn report(&mut self, report: Report) {
         let begun = Instant::now();
         let judged = matches!(report, Report::Link { .. });
         let now = (self.clock)();
+        let source = source_of(&report);
         self.engine.report(report, now);
-        self.finish(begun, Outcome::default());
+        self.finish(begun, Outcome::default(), source);
         if judged {
             self.publish_status();
         }
@@ -195,13 +214,13 @@ impl Task {
                 tracing::warn!(warning, "host registration");
             }
         }
-        self.finish(begun, outcome);
+        self.finish(begun, outcome, ChangeSource::ManagementOperation);
         self.publish_status();
     }
 
     /// Hands the turn's changes to the store.
-    fn finish(&mut self, begun: Instant, outcome: Outcome) {
-        let effects = self.engine.inventory.take_effects();
+    fn finish(&mut self, begun: Instant, outcome: Outcome, source: ChangeSource) {
+        let effects = self.engine.take_effects(source, (self.clock)());
         let count = effects.changes.len();
         let mut transaction = outcome.transaction;
         transaction.changes.clone_from(&effects.changes);
@@ -257,5 +276,20 @@ impl Task {
             }
         }
         EngineEnd::Stopped
+    }
+}
+
+/// Ids of alarms begin with their time, so that they sort by it.
+fn alarm_id(now: Timestamp) -> Uuid {
+    let (seconds, nanos) = now.seconds_and_nanos();
+    let seconds = u64::try_from(seconds).unwrap_or(0);
+    Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos.unsigned_abs()))
+}
+
+/// What the changes of a report's turn are marked with.
+fn source_of(report: &Report) -> ChangeSource {
+    match report {
+        Report::Observed { cause: Cause::Resync, .. } => ChangeSource::Resync,
+        _ => ChangeSource::ResourceOperation,
     }
 }

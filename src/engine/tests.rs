@@ -3,6 +3,7 @@
 use super::{AnnotationPatch, CommandContext, CommandError, EngineEnd, EngineHandle, EngineParts, start};
 use crate::changes::{ChangeLog, DeliveryMode, Restored, Selector, StreamEvent, Subscription, SubscriptionOptions};
 use crate::engine::Assignment;
+use crate::fault::FaultSettings;
 use crate::hypervisor::sim::{SimOpener, SimSetup};
 use crate::inventory::InventorySettings;
 use crate::model::annotation::Expectation;
@@ -44,6 +45,7 @@ fn rig(directory: &Path) -> Rig {
     let stop = CancellationToken::new();
     let parts = EngineParts {
         settings: InventorySettings::default(),
+        fault: FaultSettings::default(),
         head: loaded.head,
         objects: loaded.objects,
         tombstones: loaded.tombstones,

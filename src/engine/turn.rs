@@ -5,6 +5,7 @@ use super::pending::HeldReply;
 use super::registry::Registry;
 use super::report::{Cause, LinkState, Report};
 use super::requests::Requests;
+use crate::fault::Surveillance;
 use crate::inventory::{Evidence, Inventory, LinkStanding};
 use crate::model::annotation::{Expectation, ExpectationOrigin, ExpectationSetting, limits};
 use crate::model::registration::{HostOrigin, HostRegistration};
@@ -15,6 +16,7 @@ use std::sync::Arc;
 /// State the engine owns.
 pub(super) struct Engine {
     pub(super) inventory: Inventory,
+    pub(super) fault: Surveillance,
     pub(super) registry: Registry,
     pub(super) requests: Requests,
 }
@@ -43,7 +45,9 @@ impl Engine {
                 let facts = hypervisor.map(|facts| *facts);
                 self.inventory.link_changed(&evidence, &key, standing, trouble, generation, facts);
             }
-            Report::Observed { key, generation, cause, observation } => {
+            Report::Own(signs) => self.own_conditions(signs, now),
+            Report::Observed { key, generation, cause, mut observation } => {
+                self.incidents(&key.host, &mut observation, now);
                 let source = match cause {
                     Cause::Event | Cause::Poll => ChangeSource::ResourceOperation,
                     Cause::Resync => ChangeSource::Resync,
@@ -86,6 +90,12 @@ impl Engine {
                 let result = self.deregister(&context, &host, force, now, &mut outcome);
                 answer(&mut outcome, reply, result.map(|held| ((), held)));
             }
+            Envelope::Alarms { context, command, reply } => {
+                self.alarm_command(&context, command, now, &mut outcome, reply);
+            }
+            Envelope::LockHost { context, host, lock, reply } => {
+                self.lock_host(&context, &host, lock, now, &mut outcome, reply);
+            }
             Envelope::ConfigureHosts { registrations, allow_removals, reply } => {
                 let evidence = commanded(now);
                 let result = self.registry.configure(&mut self.inventory, &evidence, &registrations, allow_removals);
@@ -116,7 +126,7 @@ impl Engine {
         warnings
     }
 
-    fn change_annotations(
+    pub(super) fn change_annotations(
         &mut self,
         context: &CommandContext,
         name: &Name,
@@ -221,7 +231,7 @@ impl Engine {
         Ok(Held::UntilCommit)
     }
 
-    fn answer_object(
+    pub(super) fn answer_object(
         &self,
         outcome: &mut Outcome,
         reply: Reply<Arc<Object>>,
@@ -254,7 +264,11 @@ pub(super) enum Held {
     No,
 }
 
-fn answer<T: Send + 'static>(outcome: &mut Outcome, reply: Reply<T>, result: Result<(T, Held), CommandError>) {
+pub(super) fn answer<T: Send + 'static>(
+    outcome: &mut Outcome,
+    reply: Reply<T>,
+    result: Result<(T, Held), CommandError>,
+) {
     let (result, held) = match result {
         Ok((value, held)) => (Ok(value), held),
         Err(error) => (Err(error), Held::No),
@@ -283,7 +297,7 @@ fn commanded(now: Timestamp) -> Evidence {
     Evidence { now, read: now, source: ChangeSource::ManagementOperation, periodic: false }
 }
 
-fn audit(context: &CommandContext, target: &Name, detail: &str, time: Timestamp) -> AuditRecord {
+pub(super) fn audit(context: &CommandContext, target: &Name, detail: &str, time: Timestamp) -> AuditRecord {
     AuditRecord {
         time,
         actor: context.actor.clone(),

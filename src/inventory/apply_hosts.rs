@@ -178,9 +178,10 @@ impl Inventory {
         let mut body = source.body(allocation, storage, &self.settings.overcommit);
         body.warnings.extend(source.identity_change.clone());
         body.warnings.extend(self.shared_uuid(host, &body.host_uuid));
-        let state = source.state();
+        let mut state = source.state();
         let name = Name::host(host);
         let annotations = self.table.annotations(&name);
+        state.administrative = Some(machine_state::locked_by(annotations.maintenance.as_ref()));
         self.table.put(evidence, &name, state, annotations, Body::Host(Box::new(body)));
     }
 

@@ -20,6 +20,10 @@ impl Inventory {
     }
 
     pub(super) fn lose_machine(&mut self, evidence: &Evidence, key: &EndpointKey, uuid: Uuid, cause: GoneCause) {
+        if cause == GoneCause::Failed && self.machines.fail(key, uuid) {
+            // Its last state says why it goes: otherwise a crash would look like an ordinary removal.
+            self.refresh_machine(evidence, uuid);
+        }
         if !self.machines.lose(key, uuid, cause, evidence) {
             return;
         }

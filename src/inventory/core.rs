@@ -12,7 +12,8 @@ use crate::model::host::EndpointKey;
 use crate::model::object::Tombstone;
 use crate::model::observation::{Fact, GoneCause, ListedKind, Observation};
 use crate::model::registration::{HostOrigin, HostRegistration};
-use crate::model::{Annotations, Body, ChangeSource, HostId, Name, Object, ObjectClass, Timestamp};
+use crate::model::relation::Topology;
+use crate::model::{Annotations, Body, ChangeSource, HostId, Name, Object, ObjectClass, ResourceState, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -225,8 +226,26 @@ impl Inventory {
             state.administrative =
                 machine_state::administrative(annotations.expectation.map(|setting| setting.expected));
         }
+        if object.class() == ObjectClass::Host {
+            state.administrative = Some(machine_state::locked_by(annotations.maintenance.as_ref()));
+        }
         self.table.put(evidence, name, state, annotations, object.body.clone());
         true
+    }
+
+    /// Keeps a record beside the resources (an alarm, a rule about alarms) and numbers its change.
+    pub fn put_record(&mut self, evidence: &Evidence, name: &Name, body: Body) {
+        self.table.put(evidence, name, ResourceState::default(), Annotations::default(), body);
+    }
+
+    /// Removes a record.
+    pub fn remove_record(&mut self, evidence: &Evidence, name: &Name) {
+        self.table.remove(evidence, name);
+    }
+
+    /// Records as they are.
+    pub fn records(&self) -> Vec<Arc<Object>> {
+        ObjectClass::RECORDS.into_iter().flat_map(|class| self.table.of_class(class)).collect()
     }
 
     /// Hosts that settings files own, now or when the store was last written.
@@ -241,5 +260,23 @@ impl Inventory {
     /// Owner of a host's registration, if it is registered.
     pub fn origin_of(&self, host: &HostId) -> Option<HostOrigin> {
         self.hosts.get(host).map(|source| source.registration.origin)
+    }
+}
+
+impl Topology for Inventory {
+    fn object(&self, name: &Name) -> Option<Arc<Object>> {
+        self.table.get(name).cloned()
+    }
+
+    fn objects(&self, class: ObjectClass) -> Vec<Arc<Object>> {
+        self.table.of_class(class)
+    }
+
+    fn volume_by_path(&self, host: &HostId, path: &str) -> Option<Name> {
+        let holds = |object: &Arc<Object>| match &object.body {
+            Body::Volume(volume) => volume.path == path && volume.host.as_ref() == Some(host),
+            _ => false,
+        };
+        self.table.of_class(ObjectClass::Volume).iter().find(|object| holds(object)).map(|object| object.name.clone())
     }
 }

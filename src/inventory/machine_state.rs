@@ -1,6 +1,8 @@
 //! Mapping of a machine's run state to X.731 (information model, table 4.3), and expectations.
 
-use crate::model::annotation::{Adoption, Expectation, ExpectationOrigin, ExpectationSetting, OutsideChanges};
+use crate::model::annotation::{
+    Adoption, Expectation, ExpectationOrigin, ExpectationSetting, Maintenance, OutsideChanges,
+};
 use crate::model::state::{
     AdministrativeState, AvailabilityStatus, OperationalState, ProceduralStatus, ResourceState, StateReason, UsageState,
 };
@@ -76,6 +78,11 @@ pub(super) fn administrative(expected: Option<Expectation>) -> Option<Administra
         Some(Expectation::Off) => Some(AdministrativeState::Locked),
         Some(Expectation::Any) | None => None,
     }
+}
+
+/// X.731 administrative state of a host: locked while somebody works on it.
+pub(super) fn locked_by(maintenance: Option<&Maintenance>) -> AdministrativeState {
+    if maintenance.is_some() { AdministrativeState::Locked } else { AdministrativeState::Unlocked }
 }
 
 /// What is observed, as an expectation; nothing if it tells neither.

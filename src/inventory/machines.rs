@@ -4,7 +4,7 @@ use super::facts::Evidence;
 use crate::model::host::EndpointKey;
 use crate::model::observation::{GoneCause, MachineFacts, MachineStateFacts, MachineStatistics};
 use crate::model::virtual_machine::{
-    ControlState, RunState, Snapshot, VirtualMachine, VmDefinition, VmInstance, VmVolatile,
+    ControlState, RunState, RunStateReason, Snapshot, VirtualMachine, VmDefinition, VmInstance, VmVolatile,
 };
 use crate::model::{Annotations, ChangeSource, HostId, Timestamp, Volatile};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -129,6 +129,14 @@ impl Machines {
     pub(super) fn observe_control(&mut self, key: &EndpointKey, uuid: Uuid, control: ControlState) -> bool {
         let Some(instance) = self.instance(key, uuid) else { return false };
         std::mem::replace(&mut instance.control, control) != control
+    }
+
+    /// A machine ended without order and leaves; true if it is known there.
+    pub(super) fn fail(&mut self, key: &EndpointKey, uuid: Uuid) -> bool {
+        let Some(instance) = self.instance(key, uuid) else { return false };
+        instance.state.run_state = RunState::Off;
+        instance.state.reason = RunStateReason::Failed;
+        true
     }
 
     fn instance(&mut self, key: &EndpointKey, uuid: Uuid) -> Option<&mut Instance> {

@@ -1,5 +1,6 @@
 //! What people say about an object: our own data, kept in every profile.
 
+use super::audit::Actor;
 use super::time::Timestamp;
 use super::volatile::Volatile;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,24 @@ pub struct Annotations {
     /// What the operator expects of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expectation: Option<ExpectationSetting>,
+    /// Set while the object, a host, is in maintenance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<Maintenance>,
+}
+
+/// Somebody works on a host: its alarms are kept and not told (operations.md F24).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Maintenance {
+    /// Since when.
+    pub since: Timestamp,
+    /// When it should be over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_end: Option<Timestamp>,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+    /// Who began it.
+    pub actor: Actor,
 }
 
 /// The run state an object should have (operations.md F1).

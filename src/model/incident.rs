@@ -20,6 +20,16 @@ pub struct Incident {
     pub details: BTreeMap<String, String>,
 }
 
+impl Incident {
+    /// The machine it happened to, or to whose disk.
+    pub fn machine(&self) -> Option<Uuid> {
+        match &self.subject {
+            IncidentSubject::Machine(uuid) | IncidentSubject::MachineDisk { uuid, .. } => Some(*uuid),
+            _ => None,
+        }
+    }
+}
+
 /// What an incident happened to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IncidentSubject {

@@ -139,3 +139,52 @@ fn collect_relations(object: &Object, topology: &dyn Topology, found: &mut Vec<(
         _ => {}
     }
 }
+
+/// Objects that stand on another one: what lies on a host, a backing, a pool or a network; everything,
+/// for the cluster and the VRM. Ordered by name. Looks at every object of the classes concerned.
+pub fn dependents(topology: &dyn Topology, name: &Name) -> Vec<Name> {
+    let classes: &[ObjectClass] = match name.class() {
+        Some(ObjectClass::Vrm | ObjectClass::Cluster) => &[ObjectClass::Host, ObjectClass::Hypervisor],
+        Some(ObjectClass::Host) => {
+            &[ObjectClass::Hypervisor, ObjectClass::VirtualMachine, ObjectClass::StoragePool, ObjectClass::Network]
+        }
+        Some(ObjectClass::StorageBacking) => &[ObjectClass::StoragePool, ObjectClass::VirtualMachine],
+        Some(ObjectClass::Hypervisor | ObjectClass::StoragePool | ObjectClass::Network) => {
+            &[ObjectClass::VirtualMachine]
+        }
+        _ => &[],
+    };
+    let mut found: Vec<Name> = Vec::new();
+    for class in classes {
+        let objects = topology.objects(*class);
+        found.extend(objects.iter().filter(|object| stands_on(object, name)).map(|object| object.name.clone()));
+    }
+    found.sort();
+    found
+}
+
+fn stands_on(object: &Object, name: &Name) -> bool {
+    match name.class() {
+        Some(ObjectClass::Vrm | ObjectClass::Cluster) => true,
+        Some(ObjectClass::Host) => object.host().is_some_and(|host| Name::host(&host) == *name),
+        Some(ObjectClass::StorageBacking) => match &object.body {
+            Body::VirtualMachine(vm) => vm.backing_sources.iter().any(|source| Name::storage_backing(source) == *name),
+            Body::StoragePool(pool) => {
+                !pool.backing_source.is_empty() && Name::storage_backing(&pool.backing_source) == *name
+            }
+            _ => false,
+        },
+        Some(class) => match &object.body {
+            Body::VirtualMachine(vm) if vm.host == name.host_id() => match class {
+                ObjectClass::Hypervisor => vm.technology == name.id(),
+                ObjectClass::StoragePool => {
+                    vm.definition.disks.iter().any(|disk| !disk.pool.is_empty() && disk.pool == name.id())
+                }
+                ObjectClass::Network => vm.definition.nics.iter().any(|nic| nic.network == name.id()),
+                _ => false,
+            },
+            _ => false,
+        },
+        None => false,
+    }
+}

@@ -127,7 +127,7 @@ impl Admin {
             retention: Some(retention()),
             head: at(log.head()),
             oldest_state: at(log.oldest_state()),
-            oldest_transitions: at(log.oldest_transition()),
+            oldest_transitions: at(log.oldest_transition(&ObjectClass::RESOURCES)),
             hosts: Some(self.hosts()),
             current_time: Some(convert::timestamp((self.published.now)())),
             start_time: Some(convert::timestamp(facts.start_time)),

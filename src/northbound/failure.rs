@@ -99,6 +99,13 @@ impl Failure {
         self
     }
 
+    /// When trying again makes sense, if not when the reason says so.
+    #[must_use]
+    pub fn retry_after(mut self, delay: Duration) -> Self {
+        self.0.retry = Some(delay);
+        self
+    }
+
     /// The id under which the log tells more.
     #[must_use]
     pub fn request_id(mut self, id: impl Into<String>) -> Self {
@@ -158,9 +165,9 @@ fn not_found_reason(class: Option<ObjectClass>) -> (Reason, &'static str) {
         ObjectClass::Network => (Reason::NetworkNotFound, "vrm.v1/Network"),
         ObjectClass::Snapshot => (Reason::SnapshotNotFound, "vrm.v1/Snapshot"),
         ObjectClass::Image => (Reason::ImageNotFound, "vrm.v1/Image"),
-        ObjectClass::Alarm => (Reason::ObjectNotFound, "vrm.v1/Alarm"),
-        ObjectClass::AlarmShelf => (Reason::ObjectNotFound, "vrm.v1/AlarmShelf"),
-        ObjectClass::AlarmProfile => (Reason::ObjectNotFound, "vrm.v1/AlarmProfile"),
+        ObjectClass::Alarm => (Reason::AlarmNotFound, "vrm.v1/Alarm"),
+        ObjectClass::AlarmShelf => (Reason::AlarmShelfNotFound, "vrm.v1/AlarmShelf"),
+        ObjectClass::AlarmProfile => (Reason::AlarmProfileNotFound, "vrm.v1/AlarmProfile"),
     }
 }
 

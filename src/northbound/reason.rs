@@ -25,7 +25,8 @@ pub fn code(reason: Reason) -> Code {
         | Reason::InvalidPageToken
         | Reason::ImmutableField
         | Reason::RequestIdReused
-        | Reason::MalformedMessage => Code::InvalidArgument,
+        | Reason::MalformedMessage
+        | Reason::AlarmTypeNotExternal => Code::InvalidArgument,
         Reason::CredentialMissing | Reason::CredentialInvalid | Reason::CredentialExpired => Code::Unauthenticated,
         Reason::PermissionDenied => Code::PermissionDenied,
         Reason::VrmNotFound
@@ -41,8 +42,13 @@ pub fn code(reason: Reason) -> Code {
         | Reason::ImageNotFound
         | Reason::SessionNotFound
         | Reason::ObjectNotFound
+        | Reason::AlarmNotFound
+        | Reason::AlarmShelfNotFound
+        | Reason::AlarmProfileNotFound
         | Reason::ServiceNotFound => Code::NotFound,
-        Reason::HostExists | Reason::ObjectExists => Code::AlreadyExists,
+        Reason::HostExists | Reason::ObjectExists | Reason::AlarmShelfExists | Reason::AlarmProfileExists => {
+            Code::AlreadyExists
+        }
         Reason::EtagMismatch | Reason::OperationInProgress | Reason::ResourceBusy => Code::Aborted,
         Reason::InvalidState
         | Reason::NotEmpty
@@ -51,7 +57,10 @@ pub fn code(reason: Reason) -> Code {
         | Reason::AmbiguousVm
         | Reason::CountChanged
         | Reason::RemovalGuard
-        | Reason::ConfiguredHost => Code::FailedPrecondition,
+        | Reason::ConfiguredHost
+        | Reason::ConfiguredProfile
+        | Reason::AlarmNotClearable
+        | Reason::AlarmActive => Code::FailedPrecondition,
         Reason::HostLimit
         | Reason::InsufficientCapacity
         | Reason::RateLimited

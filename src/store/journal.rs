@@ -1,11 +1,15 @@
 //! Opening `journal.db` and reading what it knew.
 
+use super::aside::{self, FILE};
+use super::behind::{self, Behind, Tenant};
 use super::error::StoreError;
 use super::reader::JournalReader;
+use super::row::set_meta;
 use super::schema;
 use super::space::Ballast;
 use super::transaction::{Ack, RequestRow};
-use super::writer::{self, StoreHandle, set_meta};
+use super::transition;
+use super::writer::{self, StoreHandle};
 use crate::model::object::Tombstone;
 use crate::model::registration::HostRegistration;
 use crate::model::{Object, Timestamp};
@@ -16,9 +20,6 @@ use tokio::sync::mpsc;
 
 /// SQLite before this has a WAL-reset fault (reference/reliability.md 5).
 const NEEDED_SQLITE: (i32, &str) = (3_051_003, "3.51.3");
-
-/// Name of the database in the state directory.
-const FILE: &str = "journal.db";
 
 /// What to open.
 #[derive(Clone, Debug)]
@@ -82,40 +83,23 @@ impl Journal {
         if found > schema::VERSION {
             return Err(StoreError::Newer { path, found, known: schema::VERSION });
         }
-        schema::migrate(&mut connection, found).map_err(unreadable)?;
-        let loaded = load(&connection, &path, options)?;
+        if found > 0 && found < schema::VERSION {
+            aside::keep_copy(&connection, &options.directory, schema::VERSION)?;
+        }
+        schema::migrate(&mut connection, found, schema::VERSION).map_err(unreadable)?;
+        let (loaded, behind) = load(&connection, &path, options)?;
         let readable = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let read_connection = Connection::open_with_flags(&path, readable).map_err(unreadable)?;
         let reader = Arc::new(JournalReader::new(read_connection).map_err(unreadable)?);
         let (ack, acks) = mpsc::unbounded_channel();
         let ballast = Ballast::of(&options.directory);
-        let store = writer::start(connection, ballast, ack, Arc::clone(&reader))
+        let store = writer::start(connection, behind, ballast, ack, Arc::clone(&reader))
             .map_err(|source| StoreError::Io { path: options.directory.clone(), source })?;
         Ok((Self { store, reader, acks }, loaded))
     }
 }
 
-/// Moves the store into `corrupt-TIME/` so that a new one is begun; answers where it went.
-///
-/// # Errors
-/// If a file cannot be moved.
-pub fn set_aside(directory: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {
-    let target = directory.join(format!("corrupt-{}", now.to_string().replace(':', "")));
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| StoreError::Io { path, source }
-    };
-    std::fs::create_dir_all(&target).map_err(failed(&target))?;
-    for suffix in ["", "-wal", "-shm"] {
-        let file = directory.join(format!("{FILE}{suffix}"));
-        if file.exists() {
-            std::fs::rename(&file, target.join(format!("{FILE}{suffix}"))).map_err(failed(&file))?;
-        }
-    }
-    Ok(target)
-}
-
-fn load(connection: &Connection, path: &Path, options: &OpenOptions) -> Result<Loaded, StoreError> {
+fn load(connection: &Connection, path: &Path, options: &OpenOptions) -> Result<(Loaded, Behind), StoreError> {
     let unreadable = |source| StoreError::Unreadable { path: path.to_owned(), source };
     let mut loaded = Loaded::default();
     match meta(connection, "epoch").map_err(unreadable)? {
@@ -130,23 +114,45 @@ fn load(connection: &Connection, path: &Path, options: &OpenOptions) -> Result<L
     loaded.vrm_id = meta(connection, "vrm_id").map_err(unreadable)?.unwrap_or_else(|| options.vrm_id.clone());
     loaded.forgotten =
         meta(connection, "forgotten").map_err(unreadable)?.and_then(|text| text.parse().ok()).unwrap_or(0);
-    load_objects(connection, path, &mut loaded)?;
+    let behind = load_behind(connection, path)?;
+    load_objects(connection, path, &behind, &mut loaded)?;
     load_hosts(connection, path, &mut loaded)?;
     loaded.requests = load_requests(connection).map_err(unreadable)?;
     let newest: i64 = connection
         .query_row("SELECT coalesce(max(sequence), 0) FROM transitions", [], |row| row.get(0))
         .map_err(unreadable)?;
     loaded.head = loaded.head.max(u64::try_from(newest).unwrap_or(0));
-    Ok(loaded)
+    Ok((loaded, behind))
 }
 
-fn load_objects(connection: &Connection, path: &Path, loaded: &mut Loaded) -> Result<(), StoreError> {
+/// The changes that the rows of objects lack.
+fn load_behind(connection: &Connection, path: &Path) -> Result<Behind, StoreError> {
+    let unreadable = |source| StoreError::Unreadable { path: path.to_owned(), source };
+    let mut changes = Vec::new();
+    if let Some(until) = behind::remembered(connection).map_err(unreadable)? {
+        for row in transition::last_after(connection, until).map_err(unreadable)? {
+            let what = format!("transition {}", row.sequence());
+            let change = row.parse().map_err(|error| StoreError::Damaged {
+                path: path.to_owned(),
+                what,
+                reason: error.to_string(),
+            })?;
+            changes.push(change);
+        }
+    }
+    Behind::of(connection, &changes).map_err(unreadable)
+}
+
+fn load_objects(connection: &Connection, path: &Path, behind: &Behind, loaded: &mut Loaded) -> Result<(), StoreError> {
     let unreadable = |source| StoreError::Unreadable { path: path.to_owned(), source };
     let mut statement =
         connection.prepare("SELECT name, removed_time, body FROM objects ORDER BY name").map_err(unreadable)?;
     let mut rows = statement.query([]).map_err(unreadable)?;
     while let Some(row) = rows.next().map_err(unreadable)? {
         let name: String = row.get(0).map_err(unreadable)?;
+        if behind.holds(&name) {
+            continue;
+        }
         let removed: Option<i64> = row.get(1).map_err(unreadable)?;
         let body: String = row.get(2).map_err(unreadable)?;
         let damaged = |error: serde_json::Error| StoreError::Damaged {
@@ -162,6 +168,12 @@ fn load_objects(connection: &Connection, path: &Path, loaded: &mut Loaded) -> Re
             let object: Object = serde_json::from_str(&body).map_err(damaged)?;
             loaded.head = loaded.head.max(object.last_change_sequence);
             loaded.objects.push(Arc::new(object));
+        }
+    }
+    for tenant in behind.tenants() {
+        match tenant {
+            Tenant::Live(object) => loaded.objects.push(Arc::clone(object)),
+            Tenant::Gone(tombstone) => loaded.tombstones.push(Tombstone::clone(tombstone)),
         }
     }
     Ok(())

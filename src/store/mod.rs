@@ -3,16 +3,24 @@
 //! Nothing here decides anything: transactions come from the engine, numbered and complete. A
 //! transaction is acknowledged when SQLite has committed it with `synchronous=FULL`.
 
+mod aside;
+mod behind;
+mod closed;
 mod error;
 mod journal;
 mod reader;
+mod retention;
+mod row;
 mod schema;
 mod space;
 mod transaction;
+mod transition;
 mod writer;
 
+pub use aside::set_aside;
+pub use closed::ClosedAlarmPage;
 pub use error::StoreError;
-pub use journal::{Journal, Loaded, OpenOptions, set_aside};
+pub use journal::{Journal, Loaded, OpenOptions};
 pub use reader::JournalReader;
 pub use transaction::{Ack, HostRow, Outcome, RequestRow, StoreCondition, Transaction};
 pub use writer::StoreHandle;

@@ -12,19 +12,23 @@ use vrm::model::observation::{Fact, Scope};
 use vrm::model::registration::{HostOrigin, HostRegistration, Profile};
 
 /// Long enough for a loaded machine; nothing waits for it to pass.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Deadline of calls that are meant to run into it.
 const SHORT: Duration = Duration::from_millis(60);
 
-struct Site {
+/// A fake daemon and the adapter's endpoint for it.
+pub struct Site {
     _folder: tempfile::TempDir,
-    daemon: FakeLibvirtd,
-    hypervisor: Arc<dyn Hypervisor>,
+    /// The daemon.
+    pub daemon: FakeLibvirtd,
+    /// The endpoint.
+    pub hypervisor: Arc<dyn Hypervisor>,
 }
 
 impl Site {
-    fn new(behaviour: Behaviour) -> Self {
+    /// A daemon that behaves so, not connected to yet.
+    pub fn new(behaviour: Behaviour) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let daemon = FakeLibvirtd::start(&folder.path().join("s"), behaviour);
         let hypervisor = endpoint(&daemon.uri());

@@ -1,4 +1,5 @@
 //! The libvirt adapter against a daemon that hangs, closes, freezes, floods and comes back.
 mod faults;
+mod incidents;
 mod server;
 mod xdr;

@@ -2,9 +2,11 @@
 
 use super::embed::{self, Embed};
 use super::world::*;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use vrm::hypervisor::port::{EventSubject, HypervisorError};
 use vrm::model::capability::{Availability, Capability};
+use vrm::model::incident::{Incident, IncidentKind, IncidentSubject};
 use vrm::model::observation::{Fact, GoneCause, MachineStatistics, Observation, Scope};
 use vrm::model::registration::Profile;
 use vrm::model::virtual_machine::{ControlState, RunState, RunStateReason};
@@ -17,6 +19,27 @@ fn about(uuid: uuid::Uuid, wanted: &str) -> impl Fn(&EventSubject) -> Option<(St
         }
         _ => None,
     }
+}
+
+/// The incident of an event about this machine whose words begin with `wanted`.
+fn incident_of(uuid: uuid::Uuid, wanted: &str) -> impl Fn(&EventSubject) -> Option<Incident> {
+    move |subject| match subject {
+        EventSubject::Machine { uuid: told, incident, text, .. } if *told == uuid && text.starts_with(wanted) => {
+            incident.as_deref().cloned()
+        }
+        _ => None,
+    }
+}
+
+/// Errors of a machine's disks in a reading, if it asked for them.
+fn disk_errors(observation: &Observation, wanted: uuid::Uuid) -> Option<BTreeMap<String, String>> {
+    observation.facts.iter().find_map(|fact| match fact {
+        Fact::Incident(incident) if incident.machine() == Some(wanted) => match &incident.kind {
+            IncidentKind::DiskErrors(errors) => Some(errors.clone()),
+            _ => None,
+        },
+        _ => None,
+    })
 }
 
 fn figures(observation: &Observation, wanted: uuid::Uuid) -> Option<MachineStatistics> {
@@ -42,6 +65,7 @@ async fn life_of_a_machine() {
     let capabilities = &link.hypervisor.capabilities;
     assert_eq!(capabilities[&Capability::BulkStatistics], Availability::Available);
     assert_eq!(capabilities[&Capability::Migration], Availability::NeedsManage);
+    assert_eq!(capabilities[&Capability::DiskErrors], Availability::Unknown, "nothing runs that could be asked");
     assert!(link.hypervisor.events.len() >= 26, "{:?}", link.hypervisor.events);
 
     let image = embed.path("m.img");
@@ -88,17 +112,21 @@ async fn life_of_a_machine() {
 async fn what_guests_do_is_told() {
     let Some(mut embed) = Embed::new() else { return };
     let (_hypervisor, mut link) = connected(&embed.uri(), Profile::Monitor).await;
-    let cases: [(&str, &[u8], &str, &str); 5] = [
-        ("reboot", embed::REBOOT, "", "reboot"),
-        ("clock", embed::SET_CLOCK, "", "rtc_change"),
-        ("panic", embed::PANIC, "<panic model='isa'/>", "lifecycle crashed/panicked"),
-        ("watchdog", embed::WATCHDOG, "<watchdog model='ib700' action='pause'/>", "watchdog action pause"),
-        ("poweroff", embed::POWER_OFF, "", "lifecycle stopped/shutdown"),
+    let watchdog = "<watchdog model='ib700' action='pause'/>";
+    let cases: [(&str, &[u8], &str, &str, Option<IncidentKind>); 5] = [
+        ("reboot", embed::REBOOT, "", "reboot", Some(IncidentKind::Rebooted)),
+        ("clock", embed::SET_CLOCK, "", "rtc_change", None),
+        ("panic", embed::PANIC, "<panic model='isa'/>", "lifecycle crashed", Some(IncidentKind::GuestPanicked)),
+        ("watchdog", embed::WATCHDOG, watchdog, "watchdog", Some(IncidentKind::WatchdogFired("pause".into()))),
+        ("poweroff", embed::POWER_OFF, "", "lifecycle stopped/shutdown", None),
     ];
-    for (name, code, devices, wanted) in cases {
+    for (name, code, devices, wanted, kind) in cases {
         let domain = embed.start(name, code, devices);
         let uuid = domain.uuid().expect("has one");
-        event(&mut link, about(uuid, wanted)).await;
+        match kind {
+            None => drop(event(&mut link, about(uuid, wanted)).await),
+            Some(kind) => assert_eq!(event(&mut link, incident_of(uuid, wanted)).await.kind, kind),
+        }
         let _ = domain.destroy();
     }
 }
@@ -113,13 +141,32 @@ async fn a_full_disk_pauses_the_machine_and_is_told() {
     full.fill();
     let domain = embed.outside().create_domain_xml(&embed::machine("d", &image, ""), 0).expect("starts");
     let uuid = domain.uuid().expect("has one");
-    let (text, _) = event(&mut link, about(uuid, "io_error_reason")).await;
-    assert!(text.contains("pause enospc") && text.contains("d.img"), "{text}");
+    until(&hypervisor, Scope::Machine(uuid), |seen| machines(seen).remove("d")?.definition.ok()).await;
+    let incident = event(&mut link, incident_of(uuid, "io_error_reason")).await;
+    assert_eq!(incident.subject, IncidentSubject::MachineDisk { uuid, target: "hda".into() });
+    assert_eq!(incident.kind, IncidentKind::IoError { action: "pause".into(), reason: "enospc".into() });
+    assert!(incident.details["path"].ends_with("d.img"), "{:?}", incident.details);
     let seen = until(&hypervisor, Scope::Machine(uuid), |seen| {
         let state = machines(seen).remove("d")?.state;
         (state.run_state == RunState::Paused).then_some(state)
     });
     assert_eq!(seen.await.reason, RunStateReason::IoError);
+    let bad = BTreeMap::from([("hda".to_owned(), "no_space".to_owned())]);
+    let found = |wanted: &BTreeMap<String, String>| {
+        let wanted = wanted.clone();
+        move |seen: &Observation| disk_errors(seen, uuid).filter(|errors| *errors == wanted)
+    };
+    until(&hypervisor, Scope::Machine(uuid), found(&bad)).await;
+
+    // As after a lost connection: nothing was told, the state says where to look.
+    let (again, _link) = connected(&embed.uri(), Profile::Monitor).await;
+    assert_eq!(disk_errors(&read(&again, Scope::Machines).await, uuid), Some(bad));
+
+    full.empty();
+    domain.resume().expect("goes on");
+    until(&hypervisor, Scope::Machine(uuid), found(&BTreeMap::new())).await;
+    let quiet = read(&hypervisor, Scope::Machine(uuid)).await;
+    assert_eq!(disk_errors(&quiet, uuid), None, "nothing to ask any more");
     domain.destroy().expect("stops");
 }
 
@@ -179,7 +226,7 @@ async fn a_killed_process_is_told_as_failed() {
     let uuid = embed.start("k", embed::HALT, "").uuid().expect("has one");
     rustix::process::kill_process(embed.process("k"), rustix::process::Signal::KILL).expect("killed");
     let (_, leaving) = event(&mut link, about(uuid, "lifecycle stopped/failed")).await;
-    assert_eq!(leaving, Some(GoneCause::Removed));
+    assert_eq!(leaving, Some(GoneCause::Failed));
     let gone = until(&hypervisor, Scope::Machine(uuid), |seen| {
         seen.facts.iter().find(|fact| matches!(fact, Fact::MachineGone { .. })).cloned()
     });
@@ -207,6 +254,10 @@ impl SmallDisk {
         use std::io::Write as _;
         let mut filler = std::fs::File::create(self.path.join("filler")).expect("a file");
         while filler.write_all(&[1; 4_096]).is_ok() {}
+    }
+
+    fn empty(&self) {
+        std::fs::remove_file(self.path.join("filler")).expect("removed");
     }
 }
 

@@ -1,33 +1,64 @@
 //! A small writer that numbers changes as the engine does, and a client that keeps a copy.
 
 use crate::changes::{ChangeLog, DeliveryKind, Restored, StreamEvent, StreamItem, Subscription, digest_of};
+use crate::model::alarm::Alarm;
 use crate::model::history::{HistoryError, TransitionHistory};
 use crate::model::virtual_machine::VirtualMachine;
-use crate::model::{Body, Change, ChangeKind, ChangeSource, Name, Object, ResourceState, Timestamp};
+use crate::model::{Body, Change, ChangeKind, ChangeSource, Name, Object, ObjectClass, ResourceState, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 
 /// Everything ever published, as the store would have it.
 #[derive(Default)]
-pub(super) struct Memory(Mutex<(u64, Vec<Arc<Change>>)>);
+pub(super) struct Memory(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    changes: Vec<Arc<Change>>,
+    oldest_resource: u64,
+    oldest_record: u64,
+}
+
+impl Kept {
+    fn oldest(&self, classes: &[ObjectClass]) -> u64 {
+        let of = |class: &ObjectClass| if class.is_resource() { self.oldest_resource } else { self.oldest_record };
+        classes.iter().map(of).max().unwrap_or(0)
+    }
+}
 
 impl TransitionHistory for Memory {
-    fn read(&self, after: u64, limit: usize) -> Result<Vec<Arc<Change>>, HistoryError> {
-        let memory = self.0.lock().unwrap();
-        Ok(memory.1.iter().filter(|change| change.sequence > after).take(limit).cloned().collect())
+    fn read(
+        &self,
+        after: u64,
+        until: u64,
+        classes: &[ObjectClass],
+        limit: usize,
+    ) -> Result<Vec<Arc<Change>>, HistoryError> {
+        let wanted = |change: &&Arc<Change>| {
+            change.sequence > after && change.sequence <= until && classes.contains(&change.object.class())
+        };
+        Ok(self.0.lock().unwrap().changes.iter().filter(wanted).take(limit).cloned().collect())
     }
 
-    fn oldest(&self) -> u64 {
-        self.0.lock().unwrap().0
+    fn oldest(&self, classes: &[ObjectClass]) -> u64 {
+        self.0.lock().unwrap().oldest(classes)
     }
 }
 
 impl Memory {
+    /// Forgets the transitions of resources up to a sequence.
     pub(super) fn forget_until(&self, sequence: u64) {
-        let mut memory = self.0.lock().unwrap();
-        memory.0 = sequence;
-        memory.1.retain(|change| change.sequence > sequence);
+        let mut kept = self.0.lock().unwrap();
+        kept.oldest_resource = kept.oldest_resource.max(sequence);
+        kept.changes.retain(|change| change.sequence > sequence || !change.object.class().is_resource());
+    }
+
+    /// Forgets the transitions of records up to a sequence.
+    pub(super) fn forget_records_until(&self, sequence: u64) {
+        let mut kept = self.0.lock().unwrap();
+        kept.oldest_record = kept.oldest_record.max(sequence);
+        kept.changes.retain(|change| change.sequence > sequence || change.object.class().is_resource());
     }
 }
 
@@ -41,8 +72,20 @@ pub(super) struct Writer {
     sequence: u64,
 }
 
+/// Ids from here are alarms, those below are machines.
+pub(super) const ALARMS: u8 = 100;
+
 pub(super) fn name(id: u8) -> Name {
-    Name::virtual_machine(Uuid::from_u128(u128::from(id)))
+    let uuid = Uuid::from_u128(u128::from(id));
+    if id >= ALARMS { Name::alarm(uuid) } else { Name::virtual_machine(uuid) }
+}
+
+fn body(id: u8, color: &str) -> Body {
+    if id >= ALARMS {
+        Body::Alarm(Box::new(Alarm { text: color.to_owned(), ..Alarm::default() }))
+    } else {
+        Body::VirtualMachine(Box::new(VirtualMachine { display_name: color.to_owned(), ..VirtualMachine::default() }))
+    }
 }
 
 impl Writer {
@@ -66,7 +109,6 @@ impl Writer {
         self.sequence += 1;
         let revision = self.revisions.entry(id).or_default();
         *revision += 1;
-        let vm = VirtualMachine { display_name: color.to_owned(), ..VirtualMachine::default() };
         let created = *self.created.entry(id).or_insert(self.sequence);
         let object = Object {
             name: name(id),
@@ -78,7 +120,7 @@ impl Writer {
             change_time: Timestamp(0),
             state: ResourceState::default(),
             annotations: crate::model::Annotations::default(),
-            body: Body::VirtualMachine(Box::new(vm)),
+            body: body(id, color),
         };
         self.objects.insert(id, object.clone());
         self.publish(kind, object);
@@ -104,13 +146,19 @@ impl Writer {
             source: ChangeSource::ResourceOperation,
             time: Timestamp(0),
         });
-        self.memory.0.lock().unwrap().1.push(Arc::clone(&change));
+        self.memory.0.lock().unwrap().changes.push(Arc::clone(&change));
         self.log.publish(&[change]);
     }
 
-    /// What a subscriber with that filter should hold: name to revision.
+    /// What a subscriber of all resources with that filter should hold: name to revision.
     pub(super) fn expected(&self, color: Option<&str>) -> BTreeMap<String, u64> {
-        let wanted = |object: &&Object| color.is_none_or(|color| color_of(object) == color);
+        self.expected_of(&ObjectClass::RESOURCES, color)
+    }
+
+    /// What a subscriber of some classes with that filter should hold.
+    pub(super) fn expected_of(&self, classes: &[ObjectClass], color: Option<&str>) -> BTreeMap<String, u64> {
+        let wanted =
+            |object: &&Object| classes.contains(&object.class()) && color.is_none_or(|color| color_of(object) == color);
         self.objects.values().filter(wanted).map(|object| (object.name.to_string(), object.revision)).collect()
     }
 }
@@ -118,6 +166,7 @@ impl Writer {
 pub(super) fn color_of(object: &Object) -> String {
     match &object.body {
         Body::VirtualMachine(vm) => vm.display_name.clone(),
+        Body::Alarm(alarm) => alarm.text.clone(),
         _ => String::new(),
     }
 }

@@ -4,20 +4,25 @@ use super::connection::{Connection, Opened};
 use super::counters::Counters;
 use super::lanes::Purpose;
 use super::memory::{Memory, fault, now};
-use super::observe::{devices, host, machines, networks, pools, statistics};
+use super::observe::{devices, disk_errors, host, machines, networks, pools, statistics};
 use super::uri::Target;
 use crate::hypervisor::port::{Hypervisor, HypervisorError, Link, Vitals};
 use crate::model::host::EndpointKey;
 use crate::model::observation::{Fact, Observation, Scope};
 use crate::model::registration::Profile;
+use crate::model::virtual_machine::{RunState, RunStateReason};
 use futures_util::future::BoxFuture;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use uuid::Uuid;
 use virt::connect::Connect;
 
 /// A call that has been running for longer than this is shown as stuck, though its caller still waits.
 const SLOW: Duration = Duration::from_secs(5);
+
+/// Errors of disks are waited for this long when a reading of machines shows that there may be some.
+const DISK_ERRORS: Duration = Duration::from_secs(3);
 
 /// One endpoint reached through libvirt.
 #[derive(Debug)]
@@ -59,9 +64,9 @@ impl LibvirtHypervisor {
     async fn reconnect(&self, deadline: Duration) -> Result<Link, HypervisorError> {
         self.disconnect();
         let generation = self.generation.fetch_add(1, Ordering::SeqCst) + 1;
-        let (target, counters) = (self.target.clone(), self.counters.clone());
+        let (target, counters, memory) = (self.target.clone(), self.counters.clone(), self.memory.clone());
         let Opened { connection, hypervisor, events } =
-            Connection::open(target, counters, generation, deadline).await.map_err(|error| match error {
+            Connection::open(target, counters, memory, generation, deadline).await.map_err(|error| match error {
                 // Of the last step's share: the whole was what the caller waited for.
                 HypervisorError::TimedOut(_) => HypervisorError::TimedOut(deadline),
                 other => self.explain(other),
@@ -144,6 +149,21 @@ impl LibvirtHypervisor {
             .await
     }
 
+    /// Reads the disks of machines that were found paused by an error, or of which an event told one.
+    async fn add_disk_errors(&self, observation: &mut Observation, deadline: Duration) {
+        let suspects = suspects(&observation.facts, &self.memory);
+        let Ok(connection) = self.connected() else { return };
+        if suspects.is_empty() {
+            return;
+        }
+        let memory = self.memory.clone();
+        let read = connection.lanes.call(Purpose::Poll, deadline.min(DISK_ERRORS), move |session| {
+            disk_errors::of(&session.connect()?, &memory, &suspects)
+        });
+        // Without an answer the next poll asks again.
+        observation.facts.extend(read.await.unwrap_or_default());
+    }
+
     /// A reading that hangs says that some hypervisor process does; the next one finds out which.
     fn take_note(&self, scope: &Scope, result: &Result<Observation, HypervisorError>) {
         let hung = matches!(result, Err(HypervisorError::TimedOut(_)));
@@ -179,6 +199,7 @@ impl Hypervisor for LibvirtHypervisor {
             let result = self.read_scope(scope.clone(), deadline).await;
             self.take_note(&scope, &result);
             let mut observation = result.map_err(|error| self.explain(error))?;
+            self.add_disk_errors(&mut observation, deadline).await;
             observation.facts.iter_mut().for_each(|fact| stamp(&self.key, fact));
             Ok(observation)
         })
@@ -206,6 +227,24 @@ impl Hypervisor for LibvirtHypervisor {
         let counted = self.counters.vitals();
         Vitals { stuck_threads: counted.stuck_threads + slow, ..counted }
     }
+}
+
+/// Running machines of a reading whose disks may have errors.
+fn suspects(facts: &[Fact], memory: &Memory) -> Vec<Uuid> {
+    let states = facts.iter().filter_map(|fact| match fact {
+        Fact::Machine(machine) => Some(&machine.state),
+        Fact::MachineState(state) => Some(state),
+        _ => None,
+    });
+    let mut doubts = memory.disk_doubts();
+    let active = states.filter(|state| state.run_state.is_active());
+    let suspect = active.filter(|state| {
+        if state.run_state == RunState::Paused && state.reason == RunStateReason::IoError {
+            doubts.doubt(state.uuid);
+        }
+        doubts.doubts(state.uuid)
+    });
+    suspect.map(|state| state.uuid).collect()
 }
 
 /// Writes into objects of a host which host and driver they were read from.

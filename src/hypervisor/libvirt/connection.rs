@@ -3,7 +3,7 @@
 use super::counters::Counters;
 use super::ffi::{close, events};
 use super::lanes::{Lanes, Purpose};
-use super::memory::fault;
+use super::memory::{Memory, fault};
 use super::observe::{host, probe};
 use super::sink::{self, Registration};
 use super::uri::Target;
@@ -58,13 +58,14 @@ impl Connection {
     pub async fn open(
         target: Arc<Target>,
         counters: Arc<Counters>,
+        memory: Arc<Memory>,
         generation: u64,
         deadline: Duration,
     ) -> Result<Opened, HypervisorError> {
         let until = Instant::now() + deadline;
         let read_only = target.read_only;
         let lanes = Lanes::new(target, counters);
-        let (events, subscribed) = subscribe(&lanes, generation, deadline).await?;
+        let (events, subscribed) = subscribe(&lanes, memory, generation, deadline).await?;
         let left = until.saturating_duration_since(Instant::now());
         let bulk = lanes.call(Purpose::Control, left, |session| probe::bulk_calls(&session.connect()?)).await?;
         let connection = Self { lanes, bulk, subscribed, read_only };
@@ -99,7 +100,8 @@ impl Connection {
         if let Some(examined) = examined {
             examined.complete(&mut facts);
         }
-        let unknown = [Capability::Storage, Capability::StorageRefresh, Capability::HostDevices];
+        let unknown =
+            [Capability::Storage, Capability::StorageRefresh, Capability::HostDevices, Capability::DiskErrors];
         facts.capabilities.extend(unknown.map(|capability| (capability, Availability::Unknown)));
         facts.capabilities.extend(storage.unwrap_or_default());
         facts.capabilities.extend(verdicts);
@@ -134,13 +136,14 @@ impl Connection {
 /// Opens the event connection and subscribes to each event on its own; refusals are recorded.
 async fn subscribe(
     lanes: &Lanes,
+    memory: Arc<Memory>,
     generation: u64,
     deadline: Duration,
 ) -> Result<(mpsc::Receiver<HypervisorEvent>, Subscribed), HypervisorError> {
     lanes
         .call(Purpose::Events, deadline, move |session| {
             let connect = session.connect()?;
-            let (registration, receiver) = Registration::new(generation, sink::CAPACITY);
+            let (registration, receiver) = Registration::new(generation, sink::CAPACITY, memory);
             let watched = close::watch(&connect, registration.number()).is_ok();
             let mut subscribed = Subscribed::default();
             let mut held = Vec::new();

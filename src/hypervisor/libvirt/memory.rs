@@ -1,5 +1,6 @@
 //! What an endpoint remembers between readings: which machines were read, and what their devices are called.
 
+use super::disk_doubts::DiskDoubts;
 use super::errors::{Phase, from_libvirt};
 use super::ffi::failure::Failure;
 use super::huge_pages::Reserved;
@@ -19,6 +20,8 @@ pub struct Known {
     pub definition: Option<Arc<VmDefinition>>,
     /// Labels of that definition.
     pub labels: BTreeMap<String, String>,
+    /// Targets of its disks by alias, if it ran when it was read.
+    pub disk_aliases: BTreeMap<String, String>,
     /// Statistics parameters of its last record.
     pub parameters: Option<usize>,
 }
@@ -30,6 +33,19 @@ impl Known {
         let nic = nics.iter().find(|nic| nic.host_interface == interface && !nic.mac.is_empty())?;
         Some(&nic.mac)
     }
+
+    /// Target of the disk that an event calls by alias and source path; nothing if it is none of ours.
+    pub fn disk(&self, alias: &str, path: &str) -> Option<&str> {
+        if let Some(target) = self.disk_aliases.get(alias) {
+            return Some(target);
+        }
+        let disks = &self.definition.as_ref()?.disks;
+        let lies_at = |source: &str| !path.is_empty() && source == path;
+        // The disk's own image first: several machines' disks may lie over one base image.
+        let own = disks.iter().find(|disk| lies_at(&disk.source));
+        let backed = || disks.iter().find(|disk| disk.backing_chain.iter().any(|image| lies_at(image)));
+        Some(own.or_else(backed)?.target.as_str())
+    }
 }
 
 /// The memory of one endpoint.
@@ -37,6 +53,7 @@ impl Known {
 pub struct Memory {
     machines: Mutex<HashMap<Uuid, Known>>,
     quarantine: Mutex<Quarantine>,
+    disk_doubts: Mutex<DiskDoubts>,
     refreshed: Mutex<HashMap<String, Timestamp>>,
     refresh_tried: Mutex<HashMap<String, Timestamp>>,
     huge_pages: Mutex<Arc<[Reserved]>>,
@@ -51,6 +68,11 @@ impl Memory {
     /// Hung hypervisor processes.
     pub fn quarantine(&self) -> MutexGuard<'_, Quarantine> {
         self.quarantine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Machines whose disks may have errors.
+    pub fn disk_doubts(&self) -> MutexGuard<'_, DiskDoubts> {
+        self.disk_doubts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When each storage pool was last refreshed, as far as known.
@@ -76,6 +98,7 @@ impl Memory {
     /// A new connection: everything is to be read again. Hung processes stay hung.
     pub fn new_connection(&self) {
         self.machines().clear();
+        self.disk_doubts().new_connection();
     }
 }
 

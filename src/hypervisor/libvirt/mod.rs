@@ -6,10 +6,12 @@
 mod adapter;
 mod connection;
 mod counters;
+mod disk_doubts;
 mod errors;
 pub mod event_loop;
 mod ffi;
 mod huge_pages;
+mod incidents;
 mod lanes;
 mod lifeline;
 mod memory;

@@ -3,7 +3,9 @@
 //! Callbacks carry a number instead of a pointer, so that no order of closing, failing or forgetting
 //! on libvirt's side can free twice, leak, or reach a connection that is gone.
 
+use super::memory::Memory;
 use crate::hypervisor::port::{EventSubject, HypervisorEvent};
+use crate::model::incident::{Incident, IncidentKind, IncidentSubject};
 use crate::model::time::Timestamp;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +24,8 @@ static NEXT: AtomicUsize = AtomicUsize::new(1);
 #[derive(Debug)]
 pub struct Sink {
     generation: u64,
+    /// Knows the disks that events call by alias.
+    memory: Arc<Memory>,
     queue: Mutex<Queue>,
 }
 
@@ -40,11 +44,11 @@ pub struct Registration(usize);
 
 impl Registration {
     /// Makes a sink and the queue its hints come out of.
-    pub fn new(generation: u64, capacity: usize) -> (Self, mpsc::Receiver<HypervisorEvent>) {
+    pub fn new(generation: u64, capacity: usize, memory: Arc<Memory>) -> (Self, mpsc::Receiver<HypervisorEvent>) {
         let (sender, receiver) = mpsc::channel(capacity.max(1) + 2);
         let reserve = || sender.clone().try_reserve_owned().ok();
         let queue = Queue { gap: reserve(), closed: reserve(), sender: sender.clone() };
-        let sink = Sink { generation, queue: Mutex::new(queue) };
+        let sink = Sink { generation, memory, queue: Mutex::new(queue) };
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         SINKS.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::new(sink));
         (Self(number), receiver)
@@ -112,8 +116,27 @@ impl Sink {
         }
     }
 
-    fn event(&self, subject: EventSubject) -> HypervisorEvent {
-        HypervisorEvent { generation: self.generation, seen: Timestamp::from_system(SystemTime::now()), subject }
+    fn event(&self, mut subject: EventSubject) -> HypervisorEvent {
+        let seen = Timestamp::from_system(SystemTime::now());
+        if let EventSubject::Machine { incident: Some(incident), .. } = &mut subject {
+            incident.time = seen;
+            if let (IncidentKind::IoError { .. }, Some(uuid)) = (&incident.kind, incident.machine()) {
+                self.memory.disk_doubts().doubt(uuid);
+            }
+            self.locate(incident);
+        }
+        HypervisorEvent { generation: self.generation, seen, subject }
+    }
+
+    /// Names the disk of an incident that libvirt called by alias and path.
+    fn locate(&self, incident: &mut Incident) {
+        let Incident { subject: IncidentSubject::MachineDisk { uuid, target }, details, .. } = incident else { return };
+        if target.is_empty() {
+            let detail = |name| details.get(name).map_or("", String::as_str);
+            let machines = self.memory.machines();
+            let known = machines.get(uuid).and_then(|known| known.disk(detail("alias"), detail("path")));
+            *target = known.unwrap_or_default().to_owned();
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Queue> {
@@ -131,7 +154,7 @@ mod tests {
 
     #[test]
     fn overflow_is_told_once_and_again_after_reading() {
-        let (registration, mut receiver) = Registration::new(3, 2);
+        let (registration, mut receiver) = Registration::new(3, 2, Arc::default());
         for number in 0..5 {
             deliver(registration.number(), hint(number));
         }
@@ -146,7 +169,7 @@ mod tests {
 
     #[test]
     fn closing_is_told_even_when_full_and_only_once() {
-        let (registration, mut receiver) = Registration::new(1, 1);
+        let (registration, mut receiver) = Registration::new(1, 1, Arc::default());
         for number in 0..4 {
             deliver(registration.number(), hint(number));
         }
@@ -159,7 +182,7 @@ mod tests {
 
     #[test]
     fn dropped_registration_ends_the_queue_and_later_callbacks_do_nothing() {
-        let (registration, mut receiver) = Registration::new(1, 1);
+        let (registration, mut receiver) = Registration::new(1, 1, Arc::default());
         let number = registration.number();
         drop(registration);
         deliver(number, hint(1));

@@ -46,6 +46,8 @@ pub fn lifecycle(event: i32, detail: i32) -> String {
 pub fn leaving(event: i32, detail: i32) -> Option<GoneCause> {
     match (event, detail) {
         (5, 3) => Some(GoneCause::Migrated),
+        // Crashed (its guest panicked, or so) and failed (its process died).
+        (5, 2 | 5) => Some(GoneCause::Failed),
         (1, 0) | (5, _) => Some(GoneCause::Removed),
         _ => None,
     }
@@ -68,12 +70,39 @@ pub fn graphics(phase: i32) -> Cow<'static, str> {
 
 /// virDomainBlockJobType.
 pub fn block_job(kind: i32) -> Cow<'static, str> {
-    word(&["unknown", "pull", "copy", "commit", "active_commit", "backup"], kind)
+    word(&["unknown", "pull", "copy", "commit", "active-commit", "backup"], kind)
 }
 
 /// virConnectDomainEventBlockJobStatus.
 pub fn block_job_status(status: i32) -> Cow<'static, str> {
     word(&["completed", "failed", "canceled", "ready"], status)
+}
+
+/// virConnectDomainEventAgentLifecycleReason.
+pub fn agent_reason(reason: i32) -> Cow<'static, str> {
+    word(&["unknown", "domain_started", "channel"], reason)
+}
+
+/// virDomainDiskErrorCode; *none* is never told.
+pub fn disk_error(error: i32) -> Cow<'static, str> {
+    word(&["none", "unspecified", "no_space"], error)
+}
+
+/// virDomainJobOperation.
+pub fn job_operation(operation: i32) -> Cow<'static, str> {
+    const OPERATIONS: [&str; 10] = [
+        "unknown",
+        "start",
+        "save",
+        "restore",
+        "migration_in",
+        "migration_out",
+        "snapshot",
+        "snapshot_revert",
+        "dump",
+        "backup",
+    ];
+    word(&OPERATIONS, operation)
 }
 
 /// virDomainMetadataType.
@@ -106,6 +135,8 @@ mod tests {
     fn only_stopping_and_undefining_leave() {
         assert_eq!(leaving(5, 3), Some(GoneCause::Migrated));
         assert_eq!(leaving(5, 1), Some(GoneCause::Removed));
+        assert_eq!(leaving(5, 2), Some(GoneCause::Failed));
+        assert_eq!(leaving(5, 5), Some(GoneCause::Failed));
         assert_eq!(leaving(1, 0), Some(GoneCause::Removed));
         assert_eq!(leaving(1, 1), None, "a rename is no leaving");
         assert_eq!(leaving(2, 0), None);

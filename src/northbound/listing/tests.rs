@@ -13,11 +13,11 @@ use std::sync::Arc;
 struct NoHistory;
 
 impl TransitionHistory for NoHistory {
-    fn read(&self, _: u64, _: usize) -> Result<Vec<Arc<Change>>, HistoryError> {
+    fn read(&self, _: u64, _: u64, _: &[ObjectClass], _: usize) -> Result<Vec<Arc<Change>>, HistoryError> {
         Ok(Vec::new())
     }
 
-    fn oldest(&self) -> u64 {
+    fn oldest(&self, _: &[ObjectClass]) -> u64 {
         0
     }
 }

@@ -4,6 +4,8 @@
 //! naming all of its fields, so that a new field on either side does not compile until it is
 //! thought of here.
 
+mod alarm;
+mod alarm_rule;
 mod change;
 mod common;
 mod host;
@@ -12,15 +14,20 @@ mod object;
 mod request;
 mod storage;
 
+pub use alarm::{
+    alarm, alarm_attribute_change, alarm_profile, alarm_shelf, alarm_state, alarm_transition, event_type,
+    impacted_object, severity,
+};
+pub use alarm_rule::{alarm_type, profile_from_request, severity_from, shelf_from, time_from};
 pub use change::{attribute_change, change_source, json_value};
 pub use common::{
-    administrative_state, availability_status, capacity, connection_state, expectation, object_class,
+    actor, administrative_state, availability_status, capacity, connection_state, expectation, object_class,
     operational_state, procedural_status, profile_word, timestamp, usage_state,
 };
 pub use host::host_origin;
 pub use machine::{control_state, run_state, run_state_reason};
 pub use object::{Detail, Served, managed_object, resource, to_change_resource};
-pub use request::{actor, class_from, expectation_from, profile_from, relation, relation_from};
+pub use request::{class_from, expectation_from, profile_from, relation, relation_from};
 pub use storage::pool_state;
 
 #[cfg(test)]

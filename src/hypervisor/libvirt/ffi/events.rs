@@ -3,19 +3,25 @@
 //! Callbacks run on the event loop's thread. They copy what they need, never call libvirt beyond
 //! reading the borrowed object's identity, never block and never unwind.
 
+use super::super::incidents::{self, DiskName, JobResult};
 use super::super::sink;
 use super::super::words;
 use super::bulk;
 use super::failure::Failure;
-use super::typed::{self, Parameters};
+use super::typed::{self, Parameters, Value};
 use crate::hypervisor::port::EventSubject;
+use crate::model::incident::{Incident, IncidentKind};
 use crate::model::observation::GoneCause;
 use std::ffi::{c_char, c_int, c_longlong, c_uint, c_ulonglong, c_void};
 use std::mem::transmute;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use uuid::Uuid;
 use virt::connect::Connect;
 use virt_sys as sys;
+
+/// `VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED`.
+const AGENT_CONNECTED: c_int = 1;
 
 /// Kind of an event, as far as registration differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,17 +138,27 @@ fn deliver(opaque: *mut c_void, subject: impl FnOnce() -> EventSubject) {
 ///
 /// # Safety
 /// `domain` must be a valid domain for the duration of the call.
-unsafe fn machine(domain: sys::virDomainPtr, leaving: Option<GoneCause>, text: String) -> EventSubject {
+unsafe fn machine(
+    domain: sys::virDomainPtr,
+    leaving: Option<GoneCause>,
+    text: String,
+    incident: impl FnOnce(Uuid) -> Option<Box<Incident>>,
+) -> EventSubject {
     // SAFETY: promised by the caller.
-    EventSubject::Machine { uuid: unsafe { bulk::uuid(domain) }, leaving, incident: None, text }
+    let uuid = unsafe { bulk::uuid(domain) };
+    EventSubject::Machine { uuid, leaving, incident: incident(uuid), text }
 }
 
-/// Writes a machine event's callback: its extra arguments, then the words of the hint.
+/// Writes a machine event's callback: its extra arguments, then the words of the hint, and what happened
+/// to the machine of a UUID where reading it again would not show that.
 macro_rules! machine_callback {
     ($name:ident ( $($argument:ident : $kind:ty),* ) $text:expr) => {
+        machine_callback!($name($($argument: $kind),*) $text, |_| None);
+    };
+    ($name:ident ( $($argument:ident : $kind:ty),* ) $text:expr, $incident:expr) => {
         unsafe extern "C" fn $name(_: sys::virConnectPtr, domain: sys::virDomainPtr $(, $argument: $kind)*, opaque: *mut c_void) {
             // SAFETY: libvirt lends the domain and the strings for the duration of the callback.
-            deliver(opaque, || unsafe { machine(domain, None, $text) });
+            deliver(opaque, || unsafe { machine(domain, None, $text, $incident) });
         }
     };
 }
@@ -155,13 +171,18 @@ unsafe extern "C" fn on_lifecycle(
     opaque: *mut c_void,
 ) -> c_int {
     // SAFETY: libvirt lends the domain for the duration of the callback.
-    deliver(opaque, || unsafe { machine(domain, words::leaving(event, detail), words::lifecycle(event, detail)) });
+    deliver(opaque, || unsafe {
+        machine(domain, words::leaving(event, detail), words::lifecycle(event, detail), |uuid| {
+            incidents::lifecycle(uuid, event, detail)
+        })
+    });
     0
 }
 
-machine_callback!(on_reboot() "reboot".to_owned());
+machine_callback!(on_reboot() "reboot".to_owned(), |uuid| Some(incidents::of_machine(uuid, IncidentKind::Rebooted)));
 machine_callback!(on_rtc_change(offset: c_longlong) format!("rtc_change offset {offset} s"));
-machine_callback!(on_watchdog(action: c_int) format!("watchdog action {}", words::watchdog(action)));
+machine_callback!(on_watchdog(action: c_int) format!("watchdog action {}", words::watchdog(action)),
+    |uuid| Some(incidents::of_machine(uuid, IncidentKind::WatchdogFired(words::watchdog(action).into_owned()))));
 machine_callback!(on_io_error(source: *const c_char, alias: *const c_char, action: c_int, reason: *const c_char)
 format!(
     "io_error_reason {} {} {} {}",
@@ -169,7 +190,10 @@ format!(
     words::io_error(action),
     typed::text(reason),
     typed::text(source)
-));
+), |uuid| {
+    let disk = DiskName { alias: &typed::text(alias), path: &typed::text(source), ..DiskName::default() };
+    Some(incidents::io_error(uuid, disk, action, &typed::text(reason)))
+});
 machine_callback!(on_graphics(
     phase: c_int,
     _local: *const sys::virDomainEventGraphicsAddress,
@@ -177,7 +201,8 @@ machine_callback!(on_graphics(
     scheme: *const c_char,
     _subject: *const sys::virDomainEventGraphicsSubject
 ) format!("graphics {} from {} auth {}", words::graphics(phase), address(remote), typed::text(scheme)));
-machine_callback!(on_control_error() "control_error".to_owned());
+machine_callback!(on_control_error() "control_error".to_owned(),
+    |uuid| Some(incidents::of_machine(uuid, IncidentKind::ControlBroken)));
 machine_callback!(on_disk_change(old: *const c_char, new: *const c_char, alias: *const c_char, reason: c_int)
     format!("disk_change {} {} to {} reason {reason}", typed::text(alias), typed::text(old), typed::text(new)));
 machine_callback!(on_tray_change(alias: *const c_char, reason: c_int)
@@ -186,18 +211,27 @@ machine_callback!(on_pm_wakeup(_reason: c_int) "pm_wakeup".to_owned());
 machine_callback!(on_pm_suspend(_reason: c_int) "pm_suspend".to_owned());
 machine_callback!(on_balloon_change(actual: c_ulonglong) format!("balloon_change {actual} KiB"));
 machine_callback!(on_pm_suspend_disk(_reason: c_int) "pm_suspend_disk".to_owned());
-machine_callback!(on_device_removed(alias: *const c_char) format!("device_removed {}", typed::text(alias)));
+machine_callback!(on_device_removed(alias: *const c_char) format!("device_removed {}", typed::text(alias)),
+    |uuid| Some(incidents::of_machine(uuid, IncidentKind::DeviceRemoved(typed::text(alias).into_owned()))));
 machine_callback!(on_block_job(disk: *const c_char, kind: c_int, status: c_int)
-    format!("block_job_2 {} {} {}", typed::text(disk), words::block_job(kind), words::block_job_status(status)));
+    format!("block_job_2 {} {} {}", typed::text(disk), words::block_job(kind), words::block_job_status(status)),
+    |uuid| Some(incidents::block_job(uuid, &typed::text(disk), kind, status)));
 machine_callback!(on_tunable(parameters: sys::virTypedParameterPtr, count: c_int)
     format!("tunable {}", names(Parameters::new(parameters, count))));
-machine_callback!(on_agent_lifecycle(state: c_int, _reason: c_int)
-    format!("agent_lifecycle {}", if state == 1 { "connected" } else { "disconnected" }));
+machine_callback!(on_agent_lifecycle(state: c_int, reason: c_int)
+format!("agent_lifecycle {}", if state == AGENT_CONNECTED { "connected" } else { "disconnected" }),
+|uuid| {
+    let kind = IncidentKind::AgentConnected(state == AGENT_CONNECTED);
+    Some(incidents::of_machine_with(uuid, kind, [("reason", words::agent_reason(reason).into_owned())]))
+});
 machine_callback!(on_device_added(alias: *const c_char) format!("device_added {}", typed::text(alias)));
-machine_callback!(on_migration_iteration(iteration: c_int) format!("migration_iteration {iteration}"));
-machine_callback!(on_job_completed(_parameters: sys::virTypedParameterPtr, _count: c_int) "job_completed".to_owned());
+machine_callback!(on_migration_iteration(iteration: c_int) format!("migration_iteration {iteration}"),
+    |uuid| Some(incidents::of_machine(uuid, IncidentKind::MigrationIteration(u32::try_from(iteration).unwrap_or(0)))));
+machine_callback!(on_job_completed(parameters: sys::virTypedParameterPtr, count: c_int) "job_completed".to_owned(),
+    |uuid| Some(incidents::job_completed(uuid, job_result(Parameters::new(parameters, count)))));
 machine_callback!(on_device_removal_failed(alias: *const c_char)
-    format!("device_removal_failed {}", typed::text(alias)));
+    format!("device_removal_failed {}", typed::text(alias)),
+    |uuid| Some(incidents::of_machine(uuid, IncidentKind::DeviceRemovalFailed(typed::text(alias).into_owned()))));
 machine_callback!(on_metadata_change(kind: c_int, uri: *const c_char)
     format!("metadata_change {} {}", words::metadata(kind), typed::text(uri)));
 machine_callback!(on_block_threshold(
@@ -205,13 +239,32 @@ machine_callback!(on_block_threshold(
     path: *const c_char,
     threshold: c_ulonglong,
     excess: c_ulonglong
-) format!("block_threshold {} {} threshold {threshold} excess {excess}", typed::text(device), typed::text(path)));
+) format!("block_threshold {} {} threshold {threshold} excess {excess}", typed::text(device), typed::text(path)),
+    |uuid| {
+        let disk = DiskName { target: &typed::text(device), path: &typed::text(path), ..DiskName::default() };
+        Some(incidents::of_disk(uuid, disk, IncidentKind::BlockThreshold { threshold, excess }))
+    });
 machine_callback!(on_memory_failure(recipient: c_int, action: c_int, flags: c_uint)
-    format!("memory_failure {} {} flags {flags}", words::memory_recipient(recipient), words::memory_action(action)));
+    format!("memory_failure {} {} flags {flags}", words::memory_recipient(recipient), words::memory_action(action)),
+    |uuid| Some(incidents::memory_failure(uuid, recipient, action, flags)));
 machine_callback!(on_memory_device_size(alias: *const c_char, size: c_ulonglong)
     format!("memory_device_size_change {} {size} KiB", typed::text(alias)));
 machine_callback!(on_nic_mac_change(alias: *const c_char, old: *const c_char, new: *const c_char)
     format!("nic_mac_change {} {} to {}", typed::text(alias), typed::text(old), typed::text(new)));
+
+/// What the parameters of a finished job say of its end.
+fn job_result(parameters: Parameters<'_>) -> JobResult {
+    let mut result = JobResult::default();
+    for (name, value) in parameters {
+        match (name.as_ref(), value) {
+            ("operation", Value::Signed(number)) => result.operation = i32::try_from(number).ok(),
+            ("success", Value::Boolean(success)) => result.success = Some(success),
+            ("errmsg", Value::Text(message)) => result.message = message.into_owned(),
+            _ => {}
+        }
+    }
+    result
+}
 
 /// The parameters' names, sorted as they come.
 fn names(parameters: Parameters<'_>) -> String {

@@ -249,12 +249,13 @@ fn definition(domain: &Domain, memory: &Memory, uuid: Uuid) -> Result<Described,
         Err(error) if error.is_link_loss() => return Err(error),
         Err(error) => Err(error.to_string()),
     };
-    let (definition, labels) = match parsed {
-        Ok(parsed) => (Ok(Arc::new(parsed.definition)), parsed.labels),
-        Err(reason) => (Err(reason), BTreeMap::new()),
+    let (definition, labels, disk_aliases) = match parsed {
+        Ok(parsed) => (Ok(Arc::new(parsed.definition)), parsed.labels, parsed.disk_aliases),
+        Err(reason) => (Err(reason), BTreeMap::new(), BTreeMap::new()),
     };
     let mut machines = memory.machines();
     let known = machines.entry(uuid).or_default();
+    known.disk_aliases = disk_aliases;
     known.definition = definition.as_ref().ok().cloned();
     known.labels.clone_from(&labels);
     Ok((definition, labels))

@@ -1,6 +1,7 @@
 //! Readings: what each scope asks of libvirt. All of it runs on a lane's thread and may block.
 
 pub mod devices;
+pub mod disk_errors;
 pub mod host;
 pub mod machines;
 pub mod networks;

@@ -70,6 +70,7 @@ pub fn storage(connect: &Connect, read_only: bool) -> Result<Capabilities, Hyper
     verdicts.insert(Capability::StorageRefresh, refresh);
     let devices = connect.list_all_node_devices(sys::VIR_CONNECT_LIST_NODE_DEVICES_CAP_NET).map_err(fault);
     verdicts.insert(Capability::HostDevices, verdict(devices)?);
+    verdicts.insert(Capability::DiskErrors, disk_errors(connect)?);
     Ok(verdicts)
 }
 
@@ -92,6 +93,17 @@ fn snapshots(connect: &Connect) -> Result<Availability, HypervisorError> {
 /// Asked of any running machine; without one there is no verdict.
 fn control(connect: &Connect) -> Result<Availability, HypervisorError> {
     ask_any(connect, sys::VIR_CONNECT_LIST_DOMAINS_ACTIVE, |any| domain::control(any).map(|_| ()).map_err(fault))
+}
+
+/// Asked of any running machine that answers; without one there is no verdict.
+fn disk_errors(connect: &Connect) -> Result<Availability, HypervisorError> {
+    let running = match connect.list_all_domains(sys::VIR_CONNECT_LIST_DOMAINS_ACTIVE).map_err(fault) {
+        Ok(running) => running,
+        Err(error) => return verdict(Err::<(), _>(error)),
+    };
+    let answers = |each: &&Domain| domain::control(each).map_or(true, |reading| reading.state == 0);
+    let any = running.iter().find(answers);
+    any.map_or(Ok(Availability::Unknown), |any| verdict(domain::disk_errors(any).map_err(fault)))
 }
 
 fn ask_any(

@@ -1,6 +1,6 @@
 //! Moving figures of all running machines and of the host. Runs on the poll lane only.
 
-use super::host;
+use super::{disk_errors, host};
 use crate::hypervisor::libvirt::ffi::typed::Parameters;
 use crate::hypervisor::libvirt::ffi::{bulk, bulk::Subject, domain};
 use crate::hypervisor::libvirt::memory::{Known, Memory, fault, now};
@@ -31,6 +31,7 @@ pub fn all(connect: &Connect, memory: &Memory, bulk: bool) -> Result<Observation
     } else {
         poll.one_by_one()?;
     }
+    poll.ask_disks()?;
     poll.facts.push(Fact::HostStatistics(Box::new(host::statistics(connect, memory))));
     Ok(Observation { time: now(), facts: poll.facts, errors: poll.errors })
 }
@@ -48,6 +49,18 @@ impl Poll<'_> {
         let running: Vec<_> = self.running.iter().map(|(subject, _)| (subject.uuid, subject.id)).collect();
         let ask = self.memory.quarantine().before_poll(&running, Instant::now());
         self.ask_control(&ask)
+    }
+
+    /// Asks the disks of machines in doubt, and those of the others in turn.
+    fn ask_disks(&mut self) -> Result<(), HypervisorError> {
+        let running: Vec<Uuid> = self.running.iter().map(|(subject, _)| subject.uuid).collect();
+        let ask = self.memory.disk_doubts().before_poll(&running, Instant::now());
+        let handles: HashMap<Uuid, &Domain> = self.running.iter().map(|(subject, each)| (subject.uuid, each)).collect();
+        for uuid in ask {
+            let Some(handle) = handles.get(&uuid) else { continue };
+            self.facts.extend(disk_errors::of_one(handle, self.memory, uuid)?);
+        }
+        Ok(())
     }
 
     fn ask_control(&mut self, machines: &[Uuid]) -> Result<(), HypervisorError> {

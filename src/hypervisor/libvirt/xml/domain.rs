@@ -36,6 +36,8 @@ pub struct ParsedDomain {
     pub definition: VmDefinition,
     /// Labels from its metadata, at most [`limits::LABELS`]; others stay in the extensions.
     pub labels: BTreeMap<String, String>,
+    /// Targets of its disks by the alias libvirt gives them while the machine runs.
+    pub disk_aliases: BTreeMap<String, String>,
 }
 
 /// Reads a domain XML (libvirt: virDomainGetXMLDesc), active or inactive, of any driver.
@@ -54,8 +56,19 @@ pub fn domain(text: &str) -> Result<ParsedDomain, XmlError> {
         let labels = labels(root);
         let mut definition = definition(root);
         definition.extensions = extensions::left_over(root);
-        Ok(ParsedDomain { uuid, name, definition, labels })
+        Ok(ParsedDomain { uuid, name, definition, labels, disk_aliases: disk_aliases(root) })
     })
+}
+
+/// Events name a disk by its alias, which exists while the machine runs.
+fn disk_aliases(root: Element<'_, '_>) -> BTreeMap<String, String> {
+    let disks = root.child("devices").into_iter().flat_map(|devices| devices.children("disk"));
+    disks
+        .filter_map(|disk| {
+            let alias = disk.child("alias")?.peek("name")?;
+            Some((alias.to_owned(), disk.child("target")?.peek("dev")?.to_owned()))
+        })
+        .collect()
 }
 
 /// UUID of the object in one of libvirt's notations, with or without hyphens.

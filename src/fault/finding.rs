@@ -1,0 +1,77 @@
+//! What detectors say: conditions that are there, and conditions that are over.
+
+use super::catalogue::AlarmType;
+use crate::model::Name;
+use crate::model::alarm::{PerceivedSeverity, SecurityDetail, ThresholdCrossing};
+use std::collections::BTreeMap;
+
+/// A condition that is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// Its type.
+    pub alarm_type: AlarmType,
+    /// The faulty object or part of an object.
+    pub object: Name,
+    /// Severity; the catalogue's only or lowest one if absent.
+    pub severity: Option<PerceivedSeverity>,
+    /// What is the matter, for people.
+    pub text: String,
+    /// Details, machine readable.
+    pub attributes: BTreeMap<String, String>,
+    /// Threshold, for threshold conditions.
+    pub threshold: Option<ThresholdCrossing>,
+    /// For security conditions.
+    pub security: Option<SecurityDetail>,
+}
+
+impl Finding {
+    /// A condition with nothing but a text.
+    pub fn new(alarm_type: AlarmType, object: &Name, text: impl Into<String>) -> Self {
+        Self {
+            alarm_type,
+            object: object.clone(),
+            severity: None,
+            text: text.into(),
+            attributes: BTreeMap::new(),
+            threshold: None,
+            security: None,
+        }
+    }
+
+    /// The same with a severity of its own.
+    #[must_use]
+    pub fn severity(mut self, severity: PerceivedSeverity) -> Self {
+        self.severity = Some(severity);
+        self
+    }
+
+    /// The same with a detail.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.attributes.insert(key.to_owned(), value.into());
+        self
+    }
+}
+
+/// What an incident says about one condition.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sign {
+    /// It is there (again).
+    Present(Box<Finding>),
+    /// It is over.
+    Over {
+        /// Its type.
+        alarm_type: AlarmType,
+        /// Where.
+        object: Name,
+    },
+}
+
+/// What the present state of one object says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Assessment {
+    /// Types that could be judged: those of them that are not found are over.
+    pub judged: Vec<AlarmType>,
+    /// Conditions that are there, of the object and of its parts.
+    pub findings: Vec<Finding>,
+}

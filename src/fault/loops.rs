@@ -1,0 +1,42 @@
+//! Machines that fail again and again (catalogue type vmCrashLoop).
+
+use super::catalogue::AlarmType;
+use super::conditions::ConditionKey;
+use super::finding::{Finding, Sign};
+use super::place::owner;
+use crate::model::{Name, Timestamp};
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+/// Failures that make a loop.
+const FAILURES: usize = 3;
+
+/// Within this time.
+const WINDOW: Duration = Duration::from_secs(600);
+
+/// When machines failed lately.
+#[derive(Debug, Default)]
+pub(super) struct CrashLoops {
+    failures: HashMap<Name, VecDeque<Timestamp>>,
+}
+
+impl CrashLoops {
+    /// A condition was raised or seen again; answers what follows for its machine.
+    pub(super) fn raised(&mut self, key: &ConditionKey, now: Timestamp) -> Option<Sign> {
+        use AlarmType::{VmCrashed, VmGuestPanicked, VmWatchdogFired};
+        if !matches!(key.alarm_type, VmCrashed | VmGuestPanicked | VmWatchdogFired) {
+            return None;
+        }
+        let machine = owner(&key.object);
+        self.failures.retain(|_, times| times.back().is_some_and(|last| now.since(*last) < WINDOW));
+        let times = self.failures.entry(machine.clone()).or_default();
+        times.push_back(now);
+        times.retain(|time| now.since(*time) < WINDOW);
+        let count = times.len();
+        if count < FAILURES {
+            return None;
+        }
+        let text = format!("failed {count} times within {} minutes", WINDOW.as_secs() / 60);
+        Some(Sign::Present(Box::new(Finding::new(AlarmType::VmCrashLoop, &machine, text))))
+    }
+}

@@ -1,0 +1,32 @@
+//! Fault management: from what is seen of managed objects to the alarm list. Pure: no I/O, no clock.
+//!
+//! ```text
+//! objects ──▶ detect ──▶ conditions ──▶ telling ──▶ list ──▶ record effects
+//! incidents ─▶   │      hold-on/off     correlation           (numbered by the engine,
+//!                        toggles         absorption            committed, then published)
+//! ```
+//! An alarm is identified by (object, type); types come from `catalogue.toml`. What an operator does
+//! to alarms comes in as commands.
+
+pub mod catalogue;
+mod command;
+mod conditions;
+mod correlation;
+mod detect;
+mod finding;
+mod isolation;
+mod list;
+mod loops;
+mod oversight;
+mod place;
+mod record;
+mod rules;
+mod surveillance;
+mod telling;
+
+pub use finding::{Finding, Sign};
+pub use list::RecordEffect;
+pub use surveillance::{AlarmIds, FaultCounters, FaultSettings, Surveillance};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,234 @@
+//! What stands above single alarms: lost hosts, maintenance, shelves and profiles.
+
+use super::catalogue::{self, AlarmType};
+use super::list::Telling;
+use super::place::{class_of, owner};
+use super::record::{self, ObjectAtRaise};
+use super::rules::{self, Candidate, Grading};
+use super::surveillance::{Surveillance, found_severity};
+use crate::model::alarm::{AlarmTransition, ClearingKind, Reliability, Shelving, Suppression};
+use crate::model::host::ConnectionState;
+use crate::model::relation::Topology;
+use crate::model::state::AdministrativeState;
+use crate::model::{Alarm, Body, HostId, Name, Object, ObjectClass, Timestamp};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// After the end of maintenance conditions may settle so long before they are told: 120 s (F24).
+const SETTLE: Duration = Duration::from_secs(120);
+
+/// Types that tell of the maintenance itself.
+const MAINTENANCE: [AlarmType; 2] = [AlarmType::HostOutOfService, AlarmType::MaintenanceOverrun];
+
+impl Surveillance {
+    /// A host came, went, or its maintenance began or ended.
+    pub(super) fn host_seen(&mut self, object: &Object, world: &dyn Topology, now: Timestamp) {
+        let (Body::Host(body), Some(host)) = (&object.body, object.name.host_id()) else { return };
+        let lost = matches!(body.connection_state, ConnectionState::Lost | ConnectionState::Refused);
+        match (lost, self.lost.contains_key(&host)) {
+            (true, false) => {
+                self.lost.insert(host.clone(), now);
+                self.rely(&host, Reliability::SourceUnreachable { since: now }, now);
+            }
+            (false, true) if object.state.unknown => {}
+            (false, true) => {
+                self.lost.remove(&host);
+                self.rely(&host, Reliability::Ok, now);
+            }
+            _ => {}
+        }
+        self.judge_isolation(world, now);
+        let locked = object.state.administrative == Some(AdministrativeState::Locked);
+        if locked && self.locked.insert(host.clone()) {
+            self.settling.remove(&host);
+            self.suppress_anew(&host, now);
+        } else if !locked && self.locked.remove(&host) {
+            self.settling.insert(host, now.plus(SETTLE));
+        }
+    }
+
+    /// Marks the alarms of a host as the last known, or as current again.
+    fn rely(&mut self, host: &HostId, reliability: Reliability, now: Timestamp) {
+        for name in self.list.on_host(host) {
+            let about_link = |alarm: &Alarm| {
+                owner(&alarm.object) == Name::host(host) || alarm.object.class() == Some(ObjectClass::Hypervisor)
+            };
+            self.list.change(&name, |alarm| {
+                if alarm.reliability == reliability || !alarm.is_active() || about_link(alarm) {
+                    return None;
+                }
+                alarm.reliability = reliability;
+                record::note(alarm, now, AlarmTransition::ReliabilityChanged, None, None);
+                Some(Telling::Merged)
+            });
+        }
+    }
+
+    /// Half of the hosts gone at once is our own fault (operations.md F12).
+    pub(super) fn judge_isolation(&mut self, world: &dyn Topology, now: Timestamp) {
+        let verdict = super::isolation::judge(&self.lost, world, now);
+        self.signs(verdict.into_iter().collect(), world, now);
+    }
+
+    pub(super) fn suppress_anew(&mut self, host: &HostId, now: Timestamp) {
+        for name in self.list.on_host(host) {
+            let Some(alarm) = self.list.get(&name) else { continue };
+            let suppression = self.suppression(alarm);
+            self.list.change(&name, |alarm| {
+                if alarm.suppressed_by == suppression || !alarm.is_active() {
+                    return None;
+                }
+                let transition =
+                    if suppression.is_some() { AlarmTransition::Suppressed } else { AlarmTransition::Unsuppressed };
+                alarm.planned_outage = suppression.is_some();
+                alarm.suppressed_by = suppression;
+                record::note(alarm, now, transition, None, None);
+                Some(Telling::Separate)
+            });
+        }
+    }
+
+    pub(super) fn suppression(&self, alarm: &Alarm) -> Option<Suppression> {
+        let host = alarm.host.as_ref()?;
+        let worked_on = self.locked.contains(host) || self.settling.contains_key(host);
+        let about_it = AlarmType::parse(&alarm.alarm_type).is_some_and(|kind| MAINTENANCE.contains(&kind));
+        (worked_on && !about_it).then(|| Suppression { by: Name::host(host), reason: "maintenance".to_owned() })
+    }
+
+    pub(super) fn shelving(
+        &self,
+        name: &Name,
+        hint: Option<&Object>,
+        world: &dyn Topology,
+        now: Timestamp,
+    ) -> Option<Shelving> {
+        let alarm = self.list.get(name)?;
+        let labels = self.labels(&alarm.object, hint, world);
+        let known = ObjectAtRaise {
+            host: alarm.host.clone(),
+            resource_group: alarm.resource_group.clone(),
+            ..ObjectAtRaise::default()
+        };
+        let candidate = Candidate::of(&alarm.alarm_type, &alarm.object, &labels, &known);
+        let (shelf, rule) = rules::shelf_of(&self.shelves, &candidate, now)?;
+        Some(Shelving { shelf: shelf.clone(), expire_time: rule.expire_time })
+    }
+
+    /// Puts every alarm on the shelf that takes it now, and counts.
+    pub(super) fn shelve_anew(&mut self, world: &dyn Topology, now: Timestamp) {
+        let mut counts: BTreeMap<Name, u32> = BTreeMap::new();
+        for name in self.list.names() {
+            let shelving = self.shelving(&name, None, world, now);
+            if let Some(shelving) = &shelving {
+                *counts.entry(shelving.shelf.clone()).or_default() += 1;
+            }
+            self.list.change(&name, |alarm| {
+                if alarm.shelved == shelving {
+                    return None;
+                }
+                let transition = if shelving.is_some() { AlarmTransition::Shelved } else { AlarmTransition::Unshelved };
+                alarm.shelved = shelving;
+                record::note(alarm, now, transition, None, None);
+                Some(Telling::Separate)
+            });
+        }
+        for (name, shelf) in &mut self.shelves {
+            shelf.shelved_count.0 = counts.get(name).copied().unwrap_or(0);
+        }
+    }
+
+    /// Applies profiles anew to every condition that stands.
+    pub(super) fn grade_anew(&mut self, world: &dyn Topology, now: Timestamp) {
+        for key in self.conditions.keys() {
+            let Some(finding) = self.conditions.finding(&key).cloned() else { continue };
+            let grading = self.grading_for(key.alarm_type, &key.object, None, world);
+            if grading.off {
+                self.conditions.forget(&key);
+                self.clear(&key, ClearingKind::Automatic, world, now);
+                continue;
+            }
+            let important = self.is_important(&key.object, None, world);
+            let severity = grading.severity(found_severity(&finding, important));
+            if let Some(name) = self.list.active(&key).cloned() {
+                self.list.change(&name, |alarm| record::regrade(alarm, severity, now).then_some(Telling::Separate));
+            }
+        }
+    }
+
+    /// What holds for an alarm type at an object, with the profiles that say so.
+    pub fn grading_for(
+        &self,
+        alarm_type: AlarmType,
+        object: &Name,
+        hint: Option<&Object>,
+        world: &dyn Topology,
+    ) -> Grading {
+        let known = self.known(object, hint, world);
+        let labels = self.labels(object, hint, world);
+        let descriptor = catalogue::descriptor(alarm_type);
+        rules::grading(descriptor, &self.profiles, &Candidate::of(&descriptor.id, object, &labels, &known))
+    }
+
+    pub(super) fn grading(&self, alarm_type: AlarmType, alarm: &Alarm) -> Grading {
+        let known = ObjectAtRaise { host: alarm.host.clone(), ..ObjectAtRaise::default() };
+        let labels = BTreeMap::new();
+        let descriptor = catalogue::descriptor(alarm_type);
+        rules::grading(descriptor, &self.profiles, &Candidate::of(&descriptor.id, &alarm.object, &labels, &known))
+    }
+
+    /// True if the object carries the label `vrm.importance=critical` or supports a cloud service.
+    pub(super) fn is_important(&self, object: &Name, hint: Option<&Object>, world: &dyn Topology) -> bool {
+        let place = owner(object);
+        let found = world.object(&place);
+        hint.filter(|hint| hint.name == place).or(found.as_deref()).is_some_and(|known| {
+            !known.annotations.service_refs.is_empty()
+                || known.labels().get("vrm.importance").is_some_and(|value| value == "critical")
+        })
+    }
+
+    pub(super) fn labels(
+        &self,
+        object: &Name,
+        hint: Option<&Object>,
+        world: &dyn Topology,
+    ) -> BTreeMap<String, String> {
+        let place = owner(object);
+        match hint.filter(|hint| hint.name == place) {
+            Some(hint) => hint.labels(),
+            None => world.object(&place).map(|object| object.labels()).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn known(&self, object: &Name, hint: Option<&Object>, world: &dyn Topology) -> ObjectAtRaise {
+        let place = owner(object);
+        let found = world.object(&place);
+        let Some(known) = hint.filter(|hint| hint.name == place).or(found.as_deref()) else {
+            return ObjectAtRaise {
+                dn: self.settings.dn.dn(object),
+                class: class_of(object).to_owned(),
+                label: object.to_string(),
+                host: object.host_id(),
+                ..ObjectAtRaise::default()
+            };
+        };
+        let labels = known.labels();
+        let host = known.host();
+        let host_labels = host
+            .as_ref()
+            .and_then(|host| world.object(&Name::host(host)))
+            .map(|host| host.labels())
+            .unwrap_or_default();
+        let zone = labels.get("zone").or_else(|| host_labels.get("zone")).cloned().unwrap_or_default();
+        let label =
+            if place == *object { known.display_name() } else { format!("{} {}", known.display_name(), object.id()) };
+        ObjectAtRaise {
+            dn: self.settings.dn.dn(object),
+            class: class_of(object).to_owned(),
+            label,
+            host,
+            zone,
+            resource_group: labels.get("vrm.group").cloned().unwrap_or_default(),
+            service_refs: known.annotations.service_refs.clone(),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Where a fault is: objects, and parts of objects that are alarmed but not managed by themselves.
+
+use crate::model::Name;
+
+/// Collections whose members are parts of their parent, not objects of their own (design.md 8).
+const PARTS: [&str; 5] = ["disks", "nics", "filesystems", "cpus", "sensors"];
+
+/// The managed object a faulty object is, or is a part of: `virtualMachines/U` for
+/// `virtualMachines/U/disks/vda`.
+pub(super) fn owner(object: &Name) -> Name {
+    let segments: Vec<&str> = object.as_str().split('/').collect();
+    match segments.as_slice() {
+        [collection, id, "agent"] => Name::new(format!("{collection}/{id}")),
+        [collection, id, part, _] if PARTS.contains(part) => Name::new(format!("{collection}/{id}")),
+        _ => object.clone(),
+    }
+}
+
+/// Class of a faulty object as DNs carry it, parts included.
+pub(super) fn class_of(object: &Name) -> &'static str {
+    let segments: Vec<&str> = object.as_str().split('/').collect();
+    match segments.as_slice() {
+        ["virtualMachines", _, "disks", _] => "VirtualDisk",
+        ["virtualMachines", _, "nics", _] => "VirtualNic",
+        ["virtualMachines", _, "agent"] => "GuestAgent",
+        ["hosts", _, "disks", _] => "HostDisk",
+        ["hosts", _, "nics", _] => "HostNic",
+        ["hosts", _, "filesystems", _] => "HostFilesystem",
+        ["hosts", _, "cpus", _] => "HostCpu",
+        ["hosts", _, "sensors", _] => "Sensor",
+        _ => object.class().map_or("ManagedObject", crate::model::ObjectClass::as_str),
+    }
+}

@@ -1,0 +1,361 @@
+//! Alarm surveillance (ITU-T Q.821) as a whole: what is seen goes in, what becomes of alarm records
+//! comes out.
+
+use super::catalogue::{self, AlarmType};
+use super::conditions::{ConditionKey, Conditions, Step, Timing};
+use super::detect;
+use super::finding::{Finding, Sign};
+use super::list::{AlarmList, RecordEffect, Telling};
+use super::loops::CrashLoops;
+use super::place::owner;
+use super::record;
+use super::rules::Grading;
+use crate::model::alarm::ClearingKind;
+use crate::model::incident::Incident;
+use crate::model::name::DnScheme;
+use crate::model::relation::Topology;
+use crate::model::{
+    Actor, Alarm, AlarmProfile, AlarmShelf, Body, HostId, Name, Object, ObjectClass, OutsideChanges, PerceivedSeverity,
+    Timestamp,
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// What surveillance needs of the settings.
+#[derive(Clone, Debug)]
+pub struct FaultSettings {
+    /// Distinguished names of this VRM.
+    pub dn: DnScheme,
+    /// Cleared alarms are acknowledged by the system after this time; never, if absent.
+    pub acknowledge_cleared_after: Option<Duration>,
+    /// Beginning of every runbook's address.
+    pub runbook_base: String,
+    /// What an outside stop means (operations.md F1).
+    pub outside_changes: OutsideChanges,
+    /// Profiles from settings files, by id.
+    pub profiles: BTreeMap<String, AlarmProfile>,
+}
+
+impl Default for FaultSettings {
+    fn default() -> Self {
+        Self {
+            dn: DnScheme { prefix: String::new(), vrm_id: String::new(), cluster_id: String::new() },
+            acknowledge_cleared_after: Some(Duration::from_secs(24 * 3600)),
+            runbook_base: "/usr/share/doc/vrm/runbooks/".to_owned(),
+            outside_changes: OutsideChanges::default(),
+            profiles: BTreeMap::new(),
+        }
+    }
+}
+
+/// Makes ids of alarms: unique over all VRMs and over a restore (operations.md F3).
+pub type AlarmIds = Box<dyn FnMut(Timestamp) -> Uuid + Send>;
+
+/// What was merged or dropped so far; for the metrics page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FaultCounters {
+    /// Detections that changed nothing a subscriber would have to know.
+    pub repeats: u64,
+    /// Conditions that were explained by another alarm of the same object and not told.
+    pub absorbed: u64,
+    /// Alarms that turned out to be another one.
+    pub reclassified: u64,
+    /// Cleared alarms that left before they were acknowledged, because the list was full.
+    pub crowded_out: u64,
+}
+
+/// The alarm list with all that decides about it.
+pub struct Surveillance {
+    pub(super) settings: FaultSettings,
+    pub(super) conditions: Conditions,
+    pub(super) list: AlarmList,
+    pub(super) shelves: BTreeMap<Name, AlarmShelf>,
+    pub(super) profiles: BTreeMap<Name, AlarmProfile>,
+    /// Conditions that stand and are told by another alarm.
+    pub(super) absorbed: HashMap<Name, BTreeSet<ConditionKey>>,
+    pub(super) loops: CrashLoops,
+    /// Hosts whose maintenance is over, and until when they settle.
+    pub(super) settling: BTreeMap<HostId, Timestamp>,
+    /// Hosts in maintenance.
+    pub(super) locked: BTreeSet<HostId>,
+    /// Hosts that are lost, since when.
+    pub(super) lost: BTreeMap<HostId, Timestamp>,
+    pub(super) counters: FaultCounters,
+    pub(super) ids: AlarmIds,
+}
+
+impl std::fmt::Debug for Surveillance {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Surveillance").field("alarms", &self.list.len()).finish_non_exhaustive()
+    }
+}
+
+impl Surveillance {
+    /// Surveillance that knows what the store knew: alarms keep ids and raise times, and are judged
+    /// anew when their objects are seen (REQ-FM-FUN-25).
+    pub fn restore(settings: FaultSettings, ids: AlarmIds, records: &[Arc<Object>], now: Timestamp) -> Self {
+        let mut surveillance = Self {
+            settings,
+            conditions: Conditions::default(),
+            list: AlarmList::default(),
+            shelves: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+            absorbed: HashMap::new(),
+            loops: CrashLoops::default(),
+            settling: BTreeMap::new(),
+            locked: BTreeSet::new(),
+            lost: BTreeMap::new(),
+            counters: FaultCounters::default(),
+            ids,
+        };
+        for record in records {
+            surveillance.restore_record(record, now);
+        }
+        surveillance.configure_profiles();
+        surveillance
+    }
+
+    fn restore_record(&mut self, record: &Object, now: Timestamp) {
+        match &record.body {
+            Body::AlarmShelf(shelf) => drop(self.shelves.insert(record.name.clone(), (**shelf).clone())),
+            Body::AlarmProfile(profile) => drop(self.profiles.insert(record.name.clone(), (**profile).clone())),
+            Body::Alarm(alarm) => {
+                if let (true, Some(alarm_type)) = (alarm.is_active(), AlarmType::parse(&alarm.alarm_type)) {
+                    let finding = finding_of(alarm, alarm_type);
+                    let timing = timing(alarm_type, &self.grading(alarm_type, alarm));
+                    self.conditions.restore(finding, timing, alarm.raise_time, now);
+                }
+                self.list.restore(&record.name, (**alarm).clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// Makes the stored profiles those of the settings files, beside those made through the API.
+    fn configure_profiles(&mut self) {
+        let wanted: BTreeMap<Name, AlarmProfile> = std::mem::take(&mut self.settings.profiles)
+            .into_iter()
+            .map(|(id, profile)| (Name::alarm_profile(&id), AlarmProfile { from_file: true, ..profile }))
+            .collect();
+        let stale: Vec<Name> = self
+            .profiles
+            .iter()
+            .filter(|(name, profile)| profile.from_file && !wanted.contains_key(*name))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in stale {
+            self.profiles.remove(&name);
+            self.list.tell(RecordEffect::Remove { name });
+        }
+        for (name, profile) in wanted {
+            if self.profiles.get(&name) != Some(&profile) {
+                self.list.tell(RecordEffect::Put {
+                    name: name.clone(),
+                    body: Body::AlarmProfile(Box::new(profile.clone())),
+                });
+                self.profiles.insert(name, profile);
+            }
+        }
+    }
+
+    /// What became of records since the last call, in order.
+    pub fn take_effects(&mut self) -> Vec<RecordEffect> {
+        self.list.take_effects()
+    }
+
+    /// What was merged or dropped so far.
+    pub fn counters(&self) -> FaultCounters {
+        self.counters
+    }
+
+    /// Records by word: `critical` … `indeterminate` for active ones, and `cleared`.
+    pub fn counts(&self) -> BTreeMap<&'static str, usize> {
+        self.list.counts()
+    }
+
+    /// An object was read or changed.
+    pub fn object_seen(&mut self, object: &Object, world: &dyn Topology, now: Timestamp) {
+        if !object.class().is_resource() {
+            return;
+        }
+        if let Body::Host(_) = &object.body {
+            self.host_seen(object, world, now);
+        }
+        let grading = |alarm_type: AlarmType, name: &Name| self.grading_for(alarm_type, name, Some(object), world);
+        let outside_changes = self.settings.outside_changes;
+        let context = detect::Context { world, grading: &grading, outside_changes, now };
+        let assessment = detect::assess(object, &context);
+        self.judge(&object.name, Some(object), assessment, world, now);
+    }
+
+    /// Makes the conditions of an object those of an assessment.
+    fn judge(
+        &mut self,
+        object: &Name,
+        hint: Option<&Object>,
+        assessment: super::finding::Assessment,
+        world: &dyn Topology,
+        now: Timestamp,
+    ) {
+        let found: BTreeSet<ConditionKey> = assessment.findings.iter().map(ConditionKey::of).collect();
+        let of_object =
+            |key: &ConditionKey| owner(&key.object) == *object && assessment.judged.contains(&key.alarm_type);
+        let over: Vec<ConditionKey> =
+            self.conditions.of_owner(object).into_iter().filter(|key| of_object(key) && !found.contains(key)).collect();
+        for finding in assessment.findings {
+            self.present(finding, hint, world, now);
+        }
+        for key in over {
+            self.over(&key, world, now);
+        }
+    }
+
+    /// An object is gone: its alarms end, except those that say it failed (operations.md F18).
+    pub fn object_gone(&mut self, object: &Object, world: &dyn Topology, now: Timestamp) {
+        for key in self.conditions.of_owner(&object.name) {
+            if catalogue::descriptor(key.alarm_type).survives_object && self.list.active(&key).is_some() {
+                continue;
+            }
+            if self.conditions.forget(&key) {
+                self.clear(&key, ClearingKind::ObjectGone, world, now);
+            }
+        }
+        if let Some(host) = object.name.host_id().filter(|_| object.class() == ObjectClass::Host) {
+            self.lost.remove(&host);
+            self.locked.remove(&host);
+            self.settling.remove(&host);
+        }
+    }
+
+    /// Something happened at a host.
+    pub fn incident(&mut self, host: &HostId, incident: &Incident, world: &dyn Topology, now: Timestamp) {
+        let signs = detect::signs(host, incident, world);
+        self.signs(signs, world, now);
+    }
+
+    /// Facts that are judged already: about the VRM itself, or reported from outside.
+    pub fn signs(&mut self, signs: Vec<Sign>, world: &dyn Topology, now: Timestamp) {
+        for sign in signs {
+            match sign {
+                Sign::Present(finding) => self.present(*finding, None, world, now),
+                Sign::Over { alarm_type, object } => self.over(&ConditionKey { object, alarm_type }, world, now),
+            }
+        }
+    }
+
+    pub(super) fn present(&mut self, finding: Finding, hint: Option<&Object>, world: &dyn Topology, now: Timestamp) {
+        let key = ConditionKey::of(&finding);
+        let grading = self.grading_for(key.alarm_type, &key.object, hint, world);
+        if grading.off {
+            if self.conditions.forget(&key) {
+                self.clear(&key, ClearingKind::Automatic, world, now);
+            }
+            return;
+        }
+        match self.conditions.present(finding, timing(key.alarm_type, &grading), now) {
+            Some(step) => self.step(step, hint, world, now),
+            // Restored alarms were told by an earlier process: nothing new to say.
+            None => {}
+        }
+    }
+
+    pub(super) fn over(&mut self, key: &ConditionKey, world: &dyn Topology, now: Timestamp) {
+        if let Some(step) = self.conditions.over(key, now) {
+            self.step(step, None, world, now);
+        }
+    }
+
+    fn step(&mut self, step: Step, hint: Option<&Object>, world: &dyn Topology, now: Timestamp) {
+        match step {
+            Step::Raise { finding, since } => self.raise(&finding, since, hint, world, now),
+            Step::Again(finding) => self.again(&finding, hint, world, now),
+            Step::Clear(key) => self.clear(&key, ClearingKind::Automatic, world, now),
+        }
+    }
+
+    /// Does what is due: holds that end, quiet times, shelves, acknowledgements by the system.
+    pub fn tick(&mut self, world: &dyn Topology, now: Timestamp) {
+        for step in self.conditions.tick(now) {
+            self.step(step, None, world, now);
+        }
+        let settled: Vec<HostId> =
+            self.settling.iter().filter(|(_, due)| **due <= now).map(|(host, _)| host.clone()).collect();
+        for host in settled {
+            self.settling.remove(&host);
+            self.suppress_anew(&host, now);
+        }
+        if !self.lost.is_empty() {
+            self.judge_isolation(world, now);
+        }
+        self.expire_shelves(world, now);
+        self.acknowledge_old(now);
+    }
+
+    fn expire_shelves(&mut self, world: &dyn Topology, now: Timestamp) {
+        let expired: Vec<Name> = self
+            .shelves
+            .iter()
+            .filter(|(_, shelf)| shelf.expire_time.is_some_and(|expire| expire <= now))
+            .map(|(name, _)| name.clone())
+            .collect();
+        if expired.is_empty() {
+            return;
+        }
+        for name in expired {
+            self.shelves.remove(&name);
+            self.list.tell(RecordEffect::Remove { name });
+        }
+        self.shelve_anew(world, now);
+    }
+
+    fn acknowledge_old(&mut self, now: Timestamp) {
+        let Some(after) = self.settings.acknowledge_cleared_after else { return };
+        while let Some((cleared, name)) = self.list.oldest_cleared().cloned() {
+            if now.since(cleared) < after {
+                return;
+            }
+            self.list.change(&name, |alarm| {
+                record::acknowledge(alarm, &Actor::system(), "", now).then_some(Telling::Separate)
+            });
+            self.list.remove(&name);
+        }
+    }
+
+    /// When [`Surveillance::tick`] has something to do; nothing while nothing waits.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let cleared = self.list.oldest_cleared().map(|(time, _)| *time);
+        let acknowledge = cleared.zip(self.settings.acknowledge_cleared_after).map(|(time, after)| time.plus(after));
+        let shelf = self.shelves.values().filter_map(|shelf| shelf.expire_time).min();
+        let settled = self.settling.values().min().copied();
+        [self.conditions.next_deadline(), acknowledge, shelf, settled].into_iter().flatten().min()
+    }
+}
+
+/// Severity of a finding, before profiles: critical for important objects where the catalogue says so.
+pub(super) fn found_severity(finding: &Finding, important: bool) -> PerceivedSeverity {
+    if important && catalogue::rules(finding.alarm_type).critical_if_important {
+        return PerceivedSeverity::Critical;
+    }
+    let descriptor = catalogue::descriptor(finding.alarm_type);
+    finding.severity.or_else(|| descriptor.severities.first().copied()).unwrap_or_default()
+}
+
+fn timing(alarm_type: AlarmType, grading: &Grading) -> Timing {
+    let quiet_time = catalogue::descriptor(alarm_type).clearing == crate::model::alarm::ClearingRule::QuietTime;
+    Timing { hold_on: grading.hold_on, hold_off: grading.hold_off, quiet_time }
+}
+
+/// What a stored alarm said.
+fn finding_of(alarm: &Alarm, alarm_type: AlarmType) -> Finding {
+    Finding {
+        alarm_type,
+        object: alarm.object.clone(),
+        severity: Some(alarm.perceived_severity),
+        text: alarm.text.clone(),
+        attributes: alarm.attributes.clone(),
+        threshold: alarm.threshold.clone(),
+        security: alarm.security.clone(),
+    }
+}

@@ -1,0 +1,4 @@
+//! Scenarios of alarm surveillance over a small world, with times passed in.
+
+mod lifecycle;
+mod stage;
