@@ -82,12 +82,12 @@ pub fn start(
     let directory = state_dir.join("notify");
     std::fs::create_dir_all(&directory).map_err(|source| StartError::Memory { path: directory.clone(), source })?;
     let slots = Arc::new(Semaphore::new(COMMANDS));
-    let mut sinks = Vec::new();
-    for sink in configs {
+    let made = configs.into_iter().map(move |sink| {
         let figures = Arc::new(SinkFigures::new(&sink.name, sink.kind.as_str()));
         let health = Arc::new(HealthCell::new(figures, observer.clone(), report_after));
-        sinks.push(make(sink, &reporter, log, &directory, health, &slots, stop)?);
-    }
+        make(sink, &reporter, log, &directory, health, &slots, stop)
+    });
+    let sinks = made.collect::<Result<Vec<Sink>, StartError>>()?;
     let cells = sinks.iter().map(|sink| Arc::clone(&sink.health)).collect();
     let tasks = sinks.into_iter().map(|sink| tokio::spawn(sink.run())).collect();
     Ok(NotifyHandle { cells, tasks })
