@@ -4,6 +4,7 @@
 
 mod acts;
 mod batch;
+mod closed;
 mod history;
 mod impact;
 mod pull;
@@ -16,8 +17,5 @@ mod stream;
 mod summary;
 mod types;
 
-pub use history::{ClosedAlarm, ClosedAlarmPage, ClosedAlarms, NoClosedAlarms};
+pub use closed::{ClosedAlarm, ClosedAlarmPage, ClosedAlarms, NoClosedAlarms};
 pub use reader::Alarms;
-
-#[cfg(test)]
-mod tests;

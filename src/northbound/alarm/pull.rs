@@ -115,6 +115,8 @@ impl Answer {
             }
             StreamEvent::SyncComplete { .. } => {
                 self.synchronized = true;
+                // A snapshot is an answer, also an empty one; after a resume there may be nothing to tell.
+                self.told |= self.in_snapshot;
                 self.in_snapshot = false;
                 ends = continues;
             }

@@ -1,6 +1,6 @@
 //! The service, and its reads by name and list.
 
-use super::history::ClosedAlarms;
+use super::closed::ClosedAlarms;
 use crate::engine::EngineHandle;
 use crate::model::{Object, ObjectClass};
 use crate::northbound::failure::Failure;

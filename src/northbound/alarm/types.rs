@@ -19,12 +19,12 @@ impl Alarms {
         }
         let types: Vec<&AlarmTypeDescriptor> = self.engine.alarm_types().collect();
         let hosts = self.ways();
-        let wanted = |of: &&AlarmTypeDescriptor| {
+        let wanted = |of: &&&AlarmTypeDescriptor| {
             request.object_class.is_empty() || of.object_classes.contains(&request.object_class)
         };
-        let shown = |of: &AlarmTypeDescriptor| convert::alarm_type(of, availability(of, &hosts));
+        let shown = |of: &&AlarmTypeDescriptor| convert::alarm_type(of, availability(of, &hosts));
         Ok(v1::ListAlarmTypesResponse {
-            alarm_types: types.iter().copied().filter(wanted).map(shown).collect(),
+            alarm_types: types.iter().filter(wanted).map(|of| shown(of)).collect(),
             version: version(&types),
         })
     }

@@ -107,3 +107,48 @@ fn is_read(permission: &str) -> bool {
 pub(super) fn granted(roles: &BTreeSet<Role>, permission: &str) -> bool {
     roles.iter().any(|role| role.grants(permission))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::northbound::auth::Policies;
+
+    /// Methods of the alarm service and of the maintenance of hosts that a role may call.
+    fn granted_to(role: Role) -> Vec<String> {
+        let policies = Policies::read(&["vrm.v1.AlarmService", "vrm.v1.HostService"]).unwrap();
+        let may = policies.iter().filter(|policy| policy.permission.as_ref().is_some_and(|needed| role.grants(needed)));
+        may.filter(|policy| policy.writes).map(|policy| policy.method.replace("vrm.v1.", "")).collect()
+    }
+
+    #[test]
+    fn fault_operators_work_on_alarms_and_on_nothing_else() {
+        let may = granted_to(Role::FaultOperator);
+        let expected = [
+            "AcknowledgeAlarm",
+            "BatchAcknowledgeAlarms",
+            "BatchUnacknowledgeAlarms",
+            "ClearAlarm",
+            "CommentAlarm",
+            "CreateAlarmShelf",
+            "DeleteAlarmShelf",
+            "LinkAlarm",
+            "UnacknowledgeAlarm",
+            "UpdateAlarmShelf",
+        ];
+        assert_eq!(may, expected.map(|method| format!("AlarmService/{method}")));
+    }
+
+    #[test]
+    fn the_other_roles_have_what_is_theirs() {
+        assert_eq!(granted_to(Role::Reporter), ["AlarmService/ReportCondition"]);
+        assert_eq!(granted_to(Role::ResourceOperator), ["HostService/LockHost", "HostService/UnlockHost"]);
+        for role in [Role::Viewer, Role::Cluster, Role::Auditor, Role::SecurityAdministrator] {
+            assert!(granted_to(role).is_empty(), "{role:?}");
+        }
+        assert_eq!(granted_to(Role::Administrator).len(), 20, "all of them");
+        for role in [Role::Reporter, Role::Auditor, Role::SecurityAdministrator] {
+            assert!(!role.grants("alarms.list"), "{role:?}");
+        }
+        assert!(Role::Viewer.grants("alarms.watch") && Role::Viewer.grants("alarmShelves.list"));
+    }
+}
