@@ -14,6 +14,7 @@ mod opener;
 mod options;
 mod service;
 mod sim_control;
+mod watchdog;
 
 pub use lifecycle::{check, run};
 pub use options::{Exit, Options};

@@ -4,6 +4,7 @@ use super::instance::{self, LockError};
 use super::opener::SchemeOpener;
 use super::options::{Exit, Options};
 use super::sim_control::StreamControl;
+use super::watchdog::Watchdog;
 use super::{hosts, service};
 use crate::changes::{ChangeLog, Restored};
 use crate::collect::{self, Cadence, CollectorSettings};
@@ -470,38 +471,4 @@ fn check_later(reader: Arc<store::JournalReader>) {
             tracing::error!(complaint, "journal.db is damaged; back it up and begin anew with --set-aside-store");
         }
     });
-}
-
-/// Feeds the service manager's watchdog as long as engine and event loop move.
-struct Watchdog {
-    period: Option<Duration>,
-    fed: tokio::time::Instant,
-    heartbeat: u64,
-}
-
-impl Watchdog {
-    fn new() -> Self {
-        Self { period: service::watchdog_period(), fed: tokio::time::Instant::now(), heartbeat: 0 }
-    }
-
-    fn look(&mut self, vitals: &EngineVitals) {
-        let Some(period) = self.period else { return };
-        let heartbeat = vitals.heartbeat();
-        if heartbeat != self.heartbeat && event_loop_turns() && self.fed.elapsed() >= period {
-            self.heartbeat = heartbeat;
-            self.fed = tokio::time::Instant::now();
-            service::alive();
-        }
-    }
-}
-
-/// libvirt's event loop ticks once a second; ten seconds of silence is a stall.
-fn event_loop_turns() -> bool {
-    #[cfg(feature = "libvirt")]
-    {
-        use crate::hypervisor::libvirt::event_loop;
-        event_loop::silence().is_none_or(|silence| silence < Duration::from_secs(10))
-    }
-    #[cfg(not(feature = "libvirt"))]
-    true
 }
