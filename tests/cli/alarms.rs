@@ -22,11 +22,9 @@ fn run_fed(daemon: &TestDaemon, arguments: &[&str], input: &str) -> Outcome {
 
 /// Reports that a disk of the first host fails: an alarm without waiting for detection.
 async fn disk_alarm(daemon: &TestDaemon) {
-    wait_for("the host is known", PATIENCE, async || {
-        (run(daemon, &["get", "host", "sim-1"]).code == 0).then_some(())
-    })
-    .await;
-    let outcome = run(daemon, &["raise", "hostDiskFailed", "host/sim-1", "-m", "sda: 8 sectors pending"]);
+    wait_for("the host is known", PATIENCE, async || (run(daemon, &["get", "host", "sim-1"]).code == 0).then_some(()))
+        .await;
+    let outcome = run(daemon, &["raise", "hostDiskFailed", "host/sim-1/disks/sda", "-m", "sda: 8 sectors pending"]);
     assert_eq!(outcome.code, 0, "{}", outcome.err);
     wait_for("the alarm stands", PATIENCE, async || {
         run(daemon, &["get", "alarms", "-o", "name"]).out.starts_with("alarms/").then_some(())
@@ -54,7 +52,10 @@ async fn a_struck_host_is_an_alarm_in_every_format() {
     assert_eq!(found["alarms"][0]["perceivedSeverity"], "SEVERITY_CRITICAL");
     assert!(found["position"]["sequence"].is_string(), "{found}");
     let tmf = json(&run(&daemon, &["get", "alarms", "-o", "tmf642"]).out);
-    assert_eq!((tmf[0]["@type"].as_str(), tmf[0]["specificProblem"].as_str()), (Some("Alarm"), Some("hostUnreachable")));
+    assert_eq!(
+        (tmf[0]["@type"].as_str(), tmf[0]["specificProblem"].as_str()),
+        (Some("Alarm"), Some("hostUnreachable"))
+    );
     let ves = json(&run(&daemon, &["get", "alarms", "-o", "ves"]).out);
     assert_eq!(ves["eventList"][0]["faultFields"]["alarmCondition"], "hostUnreachable");
     assert_eq!(run(&daemon, &["get", "hosts", "-o", "ves"]).code, 2);
@@ -68,7 +69,7 @@ async fn a_struck_host_is_an_alarm_in_every_format() {
 async fn people_act_on_alarms_one_by_one() {
     let daemon = daemon().await;
     disk_alarm(&daemon).await;
-    let name = "hostDiskFailed/host/sim-1";
+    let name = "hostDiskFailed/host/sim-1/disks/sda";
     let outcome = run(&daemon, &["ack", "alarm", name, "nobody/vm/x", "-m", "disk ordered"]);
     assert_eq!(outcome.code, 7, "{}", outcome.err);
     assert!(outcome.err.contains("acknowledged") && outcome.err.contains("alarm/nobody/vm/x not found"));
@@ -83,7 +84,7 @@ async fn people_act_on_alarms_one_by_one() {
     assert!(page.contains("INC123") && page.contains("on its way") && page.contains("disk ordered"), "{page}");
     let names = run(&daemon, &["get", "alarms", "-o", "name"]).out;
     assert_eq!(run_fed(&daemon, &["unack", "alarm", "-"], &names).code, 0);
-    let outcome = run(&daemon, &["raise", "hostDiskFailed", "host/sim-1", "--over"]);
+    let outcome = run(&daemon, &["raise", "hostDiskFailed", "host/sim-1/disks/sda", "--over"]);
     assert_eq!(outcome.code, 0, "{}", outcome.err);
     assert_eq!(run(&daemon, &["raise", "hostUnreachable", "host/sim-1"]).code, 2);
 }
@@ -92,7 +93,7 @@ async fn people_act_on_alarms_one_by_one() {
 async fn alarms_are_put_aside_by_shelves_and_by_maintenance() {
     let daemon = daemon().await;
     disk_alarm(&daemon).await;
-    let name = "hostDiskFailed/host/sim-1";
+    let name = "hostDiskFailed/host/sim-1/disks/sda";
     let shelved = run(&daemon, &["shelve", "alarm", name, "--for", "2h", "-m", "known"]);
     assert_eq!(shelved.code, 0, "{}", shelved.err);
     assert_eq!(run(&daemon, &["get", "alarms"]).err, "no alarms found\n");

@@ -272,7 +272,7 @@ fn words_of_other_tools_lead_to_ours() {
         assert!(outcome.err.contains("vrmctl "), "{}", outcome.err);
     }
     assert_eq!(run_with(&["get", "vms", "--nonsense"], &[], "").code, 2);
-    assert_eq!(run_with(&["get", "alarms"], &[], "").code, 2);
+    assert_eq!(run_with(&["get", "ops"], &[], "").code, 2);
 }
 
 /// A home with contexts.
