@@ -8,8 +8,8 @@ use crate::engine::{EngineHandle, EngineVitals};
 use crate::model::Timestamp;
 use crate::model::registration::Profile;
 use crate::northbound::{
-    Listen, ListenError, Listening, MetricsPage, MetricsSources, Northbound, NorthboundParts,
-    Published, SERVICES, ServerFacts, Sessions, WatchLimits, make_dev_tls,
+    Listen, ListenError, Listening, MetricsPage, MetricsSources, Northbound, NorthboundParts, Published, SERVICES,
+    ServerFacts, Sessions, WatchLimits, make_dev_tls,
 };
 use crate::settings::{self, Listener, Metrics, Settings};
 use crate::store::JournalReader;
@@ -72,11 +72,7 @@ pub(super) struct Parts<'a> {
 }
 
 /// Binds the sockets and serves on them; everything answers NOT_SERVING until [`Server::ready`].
-pub(super) async fn bind(
-    options: &Options,
-    settings: &Settings,
-    parts: Parts<'_>,
-) -> anyhow::Result<Server> {
+pub(super) async fn bind(options: &Options, settings: &Settings, parts: Parts<'_>) -> anyhow::Result<Server> {
     let Parts { vrm_id, changes, engine, vitals, log, history, sinks } = parts;
     let listening = listen(options, settings).await.map_err(|error| anyhow::anyhow!("{error:#}"))?;
     for address in listening.addresses() {
