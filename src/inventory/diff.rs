@@ -127,8 +127,30 @@ fn compare(prefix: &str, old: &Map<String, Value>, new: &Map<String, Value>, cha
 }
 
 fn bounded(value: &Value) -> Value {
-    let length = value.to_string().len();
+    let length = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(_) | Value::Array(_) | Value::Object(_) => json_length(value),
+    };
     if length <= LONGEST_VALUE { value.clone() } else { Value::String(format!("({length} bytes)")) }
+}
+
+/// Length of a value's JSON, without making it.
+fn json_length(value: &Value) -> usize {
+    struct Counter(usize);
+    impl std::io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    // Neither a counter nor a value that was made from a record can fail.
+    let _ = serde_json::to_writer(&mut counter, value);
+    counter.0
 }
 
 #[cfg(test)]

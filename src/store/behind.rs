@@ -52,10 +52,20 @@ impl Tenant {
         }
     }
 
-    fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+    fn write(&self, connection: &Connection, bodies: &Bodies) -> rusqlite::Result<()> {
+        let made;
         let (removed, body) = match self {
-            Self::Live(object) => (None, json(&**object)?),
-            Self::Gone(tombstone) => (Some(tombstone.remove_time.0), json(&**tombstone)?),
+            Self::Live(object) => match bodies.of.get(&object.last_change_sequence) {
+                Some(body) => (None, body),
+                None => {
+                    made = json(&**object)?;
+                    (None, &made)
+                }
+            },
+            Self::Gone(tombstone) => {
+                made = json(&**tombstone)?;
+                (Some(tombstone.remove_time.0), &made)
+            }
         };
         connection
             .prepare_cached(
@@ -64,6 +74,21 @@ impl Tenant {
             )?
             .execute(params![self.name().as_str(), signed(self.sequence()), removed, body])?;
         Ok(())
+    }
+}
+
+/// JSON of the objects of one commit by sequence, as far as it is worth keeping for their rows.
+#[derive(Debug, Default)]
+pub(super) struct Bodies {
+    of: HashMap<u64, String>,
+}
+
+impl Bodies {
+    /// Keeps the JSON of an object, unless there are more than can be due.
+    pub(super) fn keep(&mut self, sequence: u64, body: String) {
+        if self.of.len() < AT_ONCE {
+            self.of.insert(sequence, body);
+        }
     }
 }
 
@@ -103,19 +128,19 @@ impl Behind {
     }
 
     /// Writes what is due, longest waiting first; answers how many rows that were.
-    pub(super) fn write_due(&self, connection: &Connection) -> rusqlite::Result<usize> {
+    pub(super) fn write_due(&self, connection: &Connection, bodies: &Bodies) -> rusqlite::Result<usize> {
         let due = AT_ONCE.max(self.waiting.len().saturating_sub(MOST));
-        self.write(connection, due)
+        self.write(connection, due, bodies)
     }
 
     /// Writes everything.
     pub(super) fn write_all(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        self.write(connection, self.waiting.len())
+        self.write(connection, self.waiting.len(), &Bodies::default())
     }
 
-    fn write(&self, connection: &Connection, rows: usize) -> rusqlite::Result<usize> {
+    fn write(&self, connection: &Connection, rows: usize, bodies: &Bodies) -> rusqlite::Result<usize> {
         for tenant in self.waiting.values().take(rows) {
-            tenant.write(connection)?;
+            tenant.write(connection, bodies)?;
         }
         let until = self.complete_after(rows);
         if until != self.remembered {

@@ -10,9 +10,15 @@ pub(super) fn word<T: serde::Serialize>(value: &T) -> String {
     }
 }
 
+/// Room for the JSON of most objects: a buffer that grows from nothing is copied six times on the way there.
+const USUAL_BYTES: usize = 6 * 1024;
+
 /// JSON text of a record.
 pub(super) fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
-    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| rusqlite::Error::ToSqlConversionFailure(error);
+    let mut text = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut text, value).map_err(|error| failed(Box::new(error)))?;
+    String::from_utf8(text).map_err(|error| failed(Box::new(error)))
 }
 
 /// SQLite knows signed numbers only; sequences never come near the end.

@@ -1,6 +1,6 @@
 //! The one writer thread: takes what is queued, commits it at once, acknowledges it.
 
-use super::behind::Behind;
+use super::behind::{Behind, Bodies};
 use super::closed;
 use super::reader::JournalReader;
 use super::retention::{self, Limits};
@@ -172,17 +172,19 @@ impl Writer {
             self.behind.note(change);
         }
         let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let mut bodies = Bodies::default();
         for part in group {
             for change in &part.changes {
                 let body = transition::write(&transaction, change)?;
                 closed::keep(&transaction, change, &body)?;
+                bodies.keep(change.sequence, body);
             }
             for row in &part.hosts {
                 write_host(&transaction, row)?;
             }
             write_act(&transaction, part)?;
         }
-        let rows = self.behind.write_due(&transaction)?;
+        let rows = self.behind.write_due(&transaction, &bodies)?;
         transaction.commit()?;
         self.behind.written(rows);
         Ok(())

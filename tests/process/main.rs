@@ -9,6 +9,7 @@ mod fake_libvirtd;
 mod full_disk;
 mod garbage;
 mod hung_hosts;
+mod power_cut;
 mod ready;
 mod registration;
 mod reload;
