@@ -7,6 +7,7 @@ use super::tls::Secured;
 use crate::wire::health_v1::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 use crate::wire::v1;
 use crate::wire::v1::admin_service_client::AdminServiceClient;
+use crate::wire::v1::alarm_service_client::AlarmServiceClient;
 use crate::wire::v1::host_service_client::HostServiceClient;
 use crate::wire::v1::inventory_service_client::InventoryServiceClient;
 use hyper_util::rt::TokioIo;
@@ -76,6 +77,11 @@ impl Client {
     /// The generated client of the host service.
     pub fn hosts(&self) -> HostServiceClient<Channel> {
         HostServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT)
+    }
+
+    /// The generated client of the alarm service, for calls not wrapped here.
+    pub fn alarm_service(&self) -> AlarmServiceClient<Channel> {
+        AlarmServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
     /// Facts about the daemon.
