@@ -1,15 +1,20 @@
 //! The grammar: what may be typed after `vrmctl`.
 
+use super::alarm_args::{
+    AckArgs, AlarmScope, Create, DeleteArgs, HistoryArgs, LinkArgs, LockArgs, RaiseArgs, RemarkArgs, SeverityWord,
+    ShelveArgs, UnlockArgs, UnshelveArgs,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Text after the list of commands.
 const AFTER_HELP: &str = "\
-Kinds: vm host pool volume network snapshot image backing hypervisor cluster vrm session context
-       (singular or plural; short: vol net snap). KIND/NAME mixes kinds.
+Kinds: vm host pool volume network snapshot image backing hypervisor cluster vrm alarm alarm-type shelf
+       profile session context (singular or plural; short: al vol net snap). KIND/NAME mixes kinds.
 NAME:  a name, name@host, a UUID, a resource name, or when only reading a unique prefix of 8 or more
-       characters; - reads names from standard input.
+       characters; - reads names from standard input. Alarms: an id, 8 or more characters of its
+       beginning, or TYPE/OBJECT as get shows them, e.g. vmCrashed/vm/web-1.
 The daemon is looked for in this order: -e, -c, VRM_ENDPOINT, VRM_CONTEXT, the current context,
 $XDG_RUNTIME_DIR/vrm/vrmd.sock, /run/vrm/vrmd.sock.
 Exit codes: 0 done, 1 failed, 2 wrong use or ambiguous name, 3 not found, 4 conflict, precondition or
@@ -98,12 +103,21 @@ pub enum Format {
     Csv,
     /// Resource names
     Name,
+    /// Alarms as resources of TMF642
+    Tmf642,
+    /// Alarms as events of ONAP's VES
+    Ves,
 }
 
 impl Format {
     /// Whether it shows everything there is.
     pub fn is_data(self) -> bool {
-        matches!(self, Self::Json | Self::Yaml | Self::Jsonl)
+        matches!(self, Self::Json | Self::Yaml | Self::Jsonl | Self::Tmf642 | Self::Ves)
+    }
+
+    /// Whether it is a foreign record that only alarms have.
+    pub fn is_foreign(self) -> bool {
+        matches!(self, Self::Tmf642 | Self::Ves)
     }
 }
 
@@ -119,6 +133,9 @@ pub enum Verb {
         /// Go on and show changes
         #[arg(short = 'w', long)]
         watch: bool,
+        /// Which alarms
+        #[command(flatten)]
+        scope: AlarmScope,
     },
     /// Show everything about objects
     #[command(override_usage = "vrmctl describe KIND NAME…  (or KIND/NAME…) [flags]")]
@@ -133,16 +150,61 @@ pub enum Verb {
         /// KIND [NAME…] or KIND/NAME…
         #[arg(value_name = "KIND [NAME…]")]
         words: Vec<String>,
+        /// Which alarms
+        #[command(flatten)]
+        scope: AlarmScope,
     },
     /// Counts of hosts, machines and storage, and what is not as it should be
     Summary,
     /// Facts about the daemon: versions, profile, limits, who you are to it
     Info,
-    /// What a word means: error reasons, states, relations, fields
+    /// What a word means: alarm types, error reasons, states, relations, fields
     Explain {
         /// The word; all error reasons without one
         word: Option<String>,
+        /// Alarm types: what holds for this object, profiles included
+        #[arg(long = "for", value_name = "KIND/NAME")]
+        of: Option<String>,
     },
+    /// Alarms that have left the list, or what happened to one
+    History(HistoryArgs),
+    /// Take note of alarms; a cleared one leaves the list by it
+    #[command(override_usage = "vrmctl ack [alarm] ID|TYPE/OBJECT… [flags]")]
+    Ack(AckArgs),
+    /// Take the note back
+    #[command(override_usage = "vrmctl unack [alarm] ID|TYPE/OBJECT… [flags]")]
+    Unack(AckArgs),
+    /// Say that an alarm's condition is over, where nothing else can tell
+    #[command(override_usage = "vrmctl clear alarm ID|TYPE/OBJECT… [flags]")]
+    Clear(RemarkArgs),
+    /// Remark on alarms
+    #[command(override_usage = "vrmctl comment alarm ID|TYPE/OBJECT… -m TEXT [flags]")]
+    Comment(RemarkArgs),
+    /// Put alarms aside: they are kept and counted, but not told
+    #[command(override_usage = "vrmctl shelve alarm ID|TYPE/OBJECT… [flags]")]
+    Shelve(ShelveArgs),
+    /// Take alarms off the shelf
+    #[command(override_usage = "vrmctl unshelve alarm ID|TYPE/OBJECT… [flags]")]
+    Unshelve(UnshelveArgs),
+    /// Link a ticket of another system to alarms
+    Link(LinkArgs),
+    /// Report a condition that the VRM cannot see itself
+    Raise(RaiseArgs),
+    /// Put hosts into maintenance: their alarms are kept, but not told
+    #[command(visible_alias = "cordon")]
+    Lock(LockArgs),
+    /// End the maintenance of hosts
+    #[command(visible_alias = "uncordon")]
+    Unlock(UnlockArgs),
+    /// Make rules about alarms
+    #[command(override_usage = "vrmctl create shelf|profile [NAME] [flags]")]
+    Create {
+        /// What to make
+        #[command(subcommand)]
+        what: Create,
+    },
+    /// Remove rules about alarms
+    Delete(DeleteArgs),
     /// Set labels (k=v) and remove them (k-)
     #[command(override_usage = "vrmctl label KIND NAME… k=v… k-… [flags]")]
     Label {
@@ -188,7 +250,7 @@ pub enum Verb {
         #[arg(value_name = "session ID…")]
         words: Vec<String>,
     },
-    /// Checks for cron and monitoring systems: exit 0 or 2
+    /// Checks for cron and monitoring systems: exit 0, 1 or 2
     Check {
         /// What to check
         #[command(subcommand)]
@@ -286,8 +348,14 @@ pub struct TryArgs {
 /// What `check` checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub enum Check {
-    /// The daemon answers and serves
+    /// The daemon answers and serves: exit 0 or 2
     Alive,
+    /// No alarms: exit 0; warning and minor: 1; major and critical, or no answer: 2
+    Alarms {
+        /// Only of this severity or above
+        #[arg(long, value_enum, value_name = "SEVERITY", default_value = "warning")]
+        severity: SeverityWord,
+    },
 }
 
 /// What `context` does.

@@ -15,6 +15,10 @@ pub enum Tone {
     Good,
     /// Worth a look.
     Warn,
+    /// Calls for attention, without being wrong.
+    Notice,
+    /// Wrong, but not the worst.
+    Grave,
     /// Wrong.
     Bad,
     /// Of little interest.

@@ -1,5 +1,7 @@
 //! `get`: lists of one or several kinds, of one or all contexts.
 
+use super::alarm;
+use super::alarm_args::AlarmScope;
 use super::args::Format;
 use super::exit::{Exit, Failure};
 use super::find::{Lookup, batch_exit, find, tell};
@@ -39,9 +41,9 @@ struct Part {
 ///
 /// # Errors
 /// Wrong use; the only daemon asked does not answer.
-pub async fn get(frame: &Frame, requests: &[Request]) -> Result<Exit, Failure> {
+pub async fn get(frame: &Frame, requests: &[Request], scope: &AlarmScope) -> Result<Exit, Failure> {
     let targets = frame.targets()?;
-    let gathered = join_all(targets.iter().map(|target| gather(frame, target, requests))).await;
+    let gathered = join_all(targets.iter().map(|target| gather(frame, target, requests, scope))).await;
     let mut answers: Vec<Answer> = requests.iter().map(|request| Answer::new(request.kind)).collect();
     let mut silent = Vec::new();
     let mut answered = 0;
@@ -77,13 +79,21 @@ fn outcome(answers: &[Answer], silent: usize, answered: usize) -> Exit {
     }
 }
 
-async fn gather(frame: &Frame, target: &Target, requests: &[Request]) -> Result<Vec<Part>, Failure> {
+async fn gather(
+    frame: &Frame,
+    target: &Target,
+    requests: &[Request],
+    scope: &AlarmScope,
+) -> Result<Vec<Part>, Failure> {
     let client = frame.connect(target).await.map_err(|error| Failure::of_client(&error, target))?;
     let mut parts = Vec::new();
     for request in requests {
         parts.push(match request.kind {
             Kind::Object(class) => Box::pin(objects(frame, &client, class, &request.names)).await?,
             Kind::Session => sessions(frame, &client, &request.names).await?,
+            Kind::Alarm | Kind::AlarmType | Kind::Shelf | Kind::Profile => {
+                Box::pin(alarms(frame, &client, request, scope)).await?
+            }
             Kind::Context => {
                 return Err(Failure::usage("contexts are asked for alone").with_next("vrmctl get contexts"));
             }
@@ -113,6 +123,18 @@ async fn objects(frame: &Frame, client: &Client, class: v1::ObjectClass, names: 
         failures: found.failures,
     }
     .marked(mark.as_deref()))
+}
+
+async fn alarms(frame: &Frame, client: &Client, request: &Request, scope: &AlarmScope) -> Result<Part, Failure> {
+    let listed = alarm::rows(frame, client, request.kind, &request.names, scope).await?;
+    let mark = frame.mark(client.target());
+    let status = listed.list_status;
+    let incomplete = status.clone().map(|status| status.scope).unwrap_or_default();
+    let hosts = if incomplete.is_empty() { None } else { host_count(client).await };
+    let position = listed.position.map(|position| (mark.clone(), schema::to_json("vrm.v1.StreamPosition", &position)));
+    let silent = is_silent(status.as_ref());
+    let part = Part { rows: listed.rows, position, incomplete, hosts, silent, failures: listed.failures };
+    Ok(part.marked(mark.as_deref()))
 }
 
 /// Shows the names of machines where a snapshot only knows their UUID.
@@ -236,6 +258,10 @@ impl Answer {
     fn field(&self) -> &'static str {
         match self.kind {
             Kind::Object(class) => list_field(class),
+            Kind::Alarm => "alarms",
+            Kind::AlarmType => "alarmTypes",
+            Kind::Shelf => "alarmShelves",
+            Kind::Profile => "alarmProfiles",
             Kind::Session => "sessions",
             Kind::Context => "contexts",
         }
@@ -244,6 +270,10 @@ impl Answer {
     fn take_sheet(&mut self) -> Sheet {
         let heads = match self.kind {
             Kind::Object(class) => sheet::heads(class),
+            Kind::Alarm => alarm::ALARM,
+            Kind::AlarmType => alarm::ALARM_TYPE,
+            Kind::Shelf => alarm::SHELF,
+            Kind::Profile => alarm::PROFILE,
             _ => sheet::SESSION,
         };
         let heads = heads.iter().map(|head| (head.name.to_owned(), head.wide)).collect();
@@ -272,6 +302,10 @@ fn show(frame: &Frame, answers: &mut [Answer]) -> Result<(), Failure> {
         arrange(&mut sheet, frame)?;
         match frame.global.output {
             Format::Json | Format::Yaml => fold(&mut document, answer, &sheet),
+            Format::Tmf642 | Format::Ves => {
+                let records = sheet.rows.iter().map(|row| row.json.clone()).collect();
+                print(&data(&alarm::foreign_document(records, frame.global.output), Format::Json))?;
+            }
             Format::Jsonl => {
                 for row in &sheet.rows {
                     print(&data(&with_context(row.json.clone(), row.context.as_ref()), Format::Jsonl))?;
@@ -311,7 +345,7 @@ fn fold(document: &mut Map<String, Value>, answer: &Answer, sheet: &Sheet) {
     let objects: Vec<Value> = rows.collect();
     let size = objects.len();
     document.insert(answer.field().to_owned(), Value::Array(objects));
-    if matches!(answer.kind, Kind::Object(_)) && !document.contains_key("totalSize") {
+    if matches!(answer.kind, Kind::Object(_) | Kind::Alarm) && !document.contains_key("totalSize") {
         document.insert("totalSize".to_owned(), size.into());
     } else {
         // Of several kinds, a sum would mislead.

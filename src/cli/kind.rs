@@ -9,6 +9,14 @@ use crate::wire::v1::ObjectClass;
 pub enum Kind {
     /// A class of managed objects.
     Object(ObjectClass),
+    /// An alarm of the list.
+    Alarm,
+    /// A type of the alarm catalogue.
+    AlarmType,
+    /// A rule that puts alarms aside.
+    Shelf,
+    /// A rule that grades alarms.
+    Profile,
     /// An open stream of the daemon.
     Session,
     /// An entry of the contexts file.
@@ -16,7 +24,7 @@ pub enum Kind {
 }
 
 /// Class, name shown, and every spelling accepted (lower case).
-const KINDS: [(Kind, &[&str]); 13] = [
+const KINDS: [(Kind, &[&str]); 17] = [
     (
         Kind::Object(ObjectClass::VirtualMachine),
         &["vm", "vms", "virtualmachine", "virtualmachines", "virtual-machine", "virtual-machines"],
@@ -37,13 +45,16 @@ const KINDS: [(Kind, &[&str]); 13] = [
     (Kind::Object(ObjectClass::Hypervisor), &["hypervisor", "hypervisors"]),
     (Kind::Object(ObjectClass::Cluster), &["cluster", "clusters"]),
     (Kind::Object(ObjectClass::Vrm), &["vrm", "vrms"]),
+    (Kind::Alarm, &["alarm", "alarms", "al", "als"]),
+    (Kind::AlarmType, &["alarm-type", "alarm-types", "alarmtype", "alarmtypes"]),
+    (Kind::Shelf, &["shelf", "shelves", "alarmshelf", "alarmshelves", "alarm-shelf", "alarm-shelves"]),
+    (Kind::Profile, &["profile", "profiles", "alarmprofile", "alarmprofiles", "alarm-profile", "alarm-profiles"]),
     (Kind::Session, &["session", "sessions"]),
     (Kind::Context, &["context", "contexts"]),
 ];
 
 /// Kinds of later parts, so that they are not called misspelled.
-const LATER: [&str; 10] =
-    ["alarm", "alarm-type", "shelf", "profile", "operation", "op", "job", "monitor", "metric", "group"];
+const LATER: [&str; 6] = ["operation", "op", "job", "monitor", "metric", "group"];
 
 impl Kind {
     /// Reads what a person typed.
@@ -80,14 +91,17 @@ impl Kind {
 
     /// The word for several.
     pub fn plural(self) -> String {
-        format!("{}s", self.word())
+        match self {
+            Self::Shelf => "shelves".to_owned(),
+            _ => format!("{}s", self.word()),
+        }
     }
 
     /// Its class, if it is one of managed objects.
     pub fn class(self) -> Option<ObjectClass> {
         match self {
             Self::Object(class) => Some(class),
-            Self::Session | Self::Context => None,
+            _ => None,
         }
     }
 }
@@ -173,7 +187,7 @@ mod tests {
 
     #[test]
     fn kinds_of_later_parts_are_called_so() {
-        for word in ["alarms", "op", "ops", "jobs"] {
+        for word in ["op", "ops", "jobs"] {
             let failure = Kind::parse(word).expect_err("later");
             assert!(failure.what.contains("not in this version"), "{failure}");
         }

@@ -108,7 +108,9 @@ pub fn contexts_list(frame: &Frame, names: &[String]) -> Result<Exit, Failure> {
     let sheet = Sheet { heads: heads.iter().map(|head| ((*head).to_owned(), false)).collect(), rows: rows.collect() };
     let objects: Vec<_> = sheet.rows.iter().map(|row| row.json.clone()).collect();
     match frame.global.output {
-        Format::Json | Format::Yaml => print(&data(&json!({ "contexts": objects }), frame.global.output))?,
+        Format::Json | Format::Yaml | Format::Tmf642 | Format::Ves => {
+            print(&data(&json!({ "contexts": objects }), frame.global.output))?
+        }
         Format::Jsonl => objects.iter().try_for_each(|object| print(&data(object, Format::Jsonl)))?,
         Format::Name => print(&sheet.rows.iter().map(|row| format!("{}\n", row.name)).collect::<String>())?,
         Format::Csv => print(&sheet.grid(&frame.style())?.csv(frame.global.no_headers))?,

@@ -2,6 +2,8 @@
 //!
 //! Knows the client and the interface, never the daemon: it builds without libvirt and SQLite.
 
+mod alarm;
+mod alarm_args;
 pub mod args;
 mod change;
 mod describe;
@@ -17,6 +19,8 @@ mod host_file;
 mod hosts;
 mod kind;
 mod local;
+mod maintenance;
+mod moment;
 mod output;
 mod page;
 mod proto_files;

@@ -70,7 +70,12 @@ impl Sheet {
         let is_cut = !style.wide && style.columns.is_empty();
         let lines = self.rows.iter().map(|row| {
             let context = has_context.then(|| Cell::text(row.context.clone().unwrap_or_default()));
-            let cells = picks.iter().map(|pick| if is_cut { cut(pick.cell(row)) } else { pick.cell(row) });
+            // The last column may wrap in the terminal: an alarm's text is what people look for.
+            let last = picks.len().saturating_sub(1);
+            let cells = picks.iter().enumerate().map(|(index, pick)| {
+                let is_text = index == last && pick.head(self) == "TEXT";
+                if is_cut && !is_text { cut(pick.cell(row)) } else { pick.cell(row) }
+            });
             context.into_iter().chain(cells).collect()
         });
         Ok(Grid { lines: lines.collect(), heads })
@@ -194,8 +199,19 @@ fn plain_text(value: &Value) -> String {
     }
 }
 
+/// Rank of a word of a severity, as tables and JSON spell it.
+fn severity_rank(value: &Value) -> Option<usize> {
+    const RISING: [&str; 6] = ["cleared", "indeterminate", "warning", "minor", "major", "critical"];
+    let word = value.as_str()?;
+    let word = word.strip_prefix("SEVERITY_").unwrap_or(word).to_ascii_lowercase();
+    RISING.iter().position(|known| *known == word)
+}
+
 /// Numbers by size, also those that JSON carries as strings; the rest as text without case; nothing last.
 fn compare(a: &Value, b: &Value) -> Ordering {
+    if let (Some(a), Some(b)) = (severity_rank(a), severity_rank(b)) {
+        return a.cmp(&b);
+    }
     match (number(a), number(b)) {
         (Some(a), Some(b)) => a.total_cmp(&b),
         _ => match (a.is_null(), b.is_null()) {
@@ -290,6 +306,8 @@ fn drawn(cell: &Cell, colour: bool) -> TableCell {
     match (colour, cell.tone) {
         (true, Tone::Good) => drawn.fg(Color::Green),
         (true, Tone::Warn) => drawn.fg(Color::Yellow),
+        (true, Tone::Notice) => drawn.fg(Color::Cyan),
+        (true, Tone::Grave) => drawn.fg(Color::Magenta),
         (true, Tone::Bad) => drawn.fg(Color::Red),
         (true, Tone::Dim) => drawn.fg(Color::DarkGrey),
         _ => drawn,

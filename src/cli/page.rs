@@ -87,6 +87,8 @@ fn painted(text: &str, tone: Tone) -> String {
         Tone::Plain => return text.to_owned(),
         Tone::Good => 32,
         Tone::Warn => 33,
+        Tone::Notice => 36,
+        Tone::Grave => 35,
         Tone::Bad => 31,
         Tone::Dim => 90,
     };

@@ -1,11 +1,12 @@
 //! From the command line to its exit code.
 
+use super::alarm_args::AlarmScope;
 use super::args::{Check, Cli, Global, ProtoAction, Verb};
 use super::exit::{Exit, Failure};
 use super::frame::Frame;
 use super::hosts::Consent;
 use super::kind::{Kind, Request, parse_requests};
-use super::{change, describe, foreign, get, hosts, local, server, sim, watch};
+use super::{alarm, change, describe, foreign, get, hosts, local, maintenance, server, sim, watch};
 use crate::client::{ListQuery, Object};
 use crate::wire::v1;
 use crate::wire::v1::ObjectClass;
@@ -18,18 +19,40 @@ use std::io::BufRead;
 pub async fn run(cli: Cli) -> Result<u8, Failure> {
     let frame = Frame::of_process(cli.global)?;
     let mut stdin = names_of_stdin;
+    refuse_foreign(&frame, &cli.verb)?;
     let exit = match &cli.verb {
-        Verb::Get { words, watch: false } => {
+        Verb::Get { words, watch: false, scope } => {
             let requests = parse_requests(words, &mut stdin)?;
-            get_or_contexts(&frame, &requests).await?
+            get_or_contexts(&frame, &requests, scope).await?
         }
-        Verb::Get { words, .. } | Verb::Watch { words } => {
-            watch::watch(&frame, &parse_requests(words, &mut stdin)?).await?
+        Verb::Get { words, scope, .. } | Verb::Watch { words, scope } => {
+            match parse_requests(words, &mut stdin)?.as_slice() {
+                [request] if request.kind == Kind::Alarm => {
+                    Box::pin(alarm::watch(&frame, &request.names, scope)).await?
+                }
+                requests => Box::pin(watch::watch(&frame, requests)).await?,
+            }
         }
-        Verb::Describe { words } => describe::describe(&frame, &parse_requests(words, &mut stdin)?).await?,
+        Verb::Describe { words } => match parse_requests(words, &mut stdin)?.as_slice() {
+            [request] if request.kind == Kind::Alarm => Box::pin(alarm::describe(&frame, &request.names)).await?,
+            requests => Box::pin(describe::describe(&frame, requests)).await?,
+        },
         Verb::Summary => server::summary(&frame).await?,
         Verb::Info => server::info(&frame).await?,
-        Verb::Explain { word } => local::explain(&frame, word.as_deref())?,
+        Verb::Explain { word, of } => explain(&frame, word.as_deref(), of.as_deref()).await?,
+        Verb::Ack(_)
+        | Verb::Unack(_)
+        | Verb::Clear(_)
+        | Verb::Comment(_)
+        | Verb::Link(_)
+        | Verb::Shelve(_)
+        | Verb::Unshelve(_)
+        | Verb::Raise(_)
+        | Verb::Create { .. }
+        | Verb::Delete(_)
+        | Verb::History(_) => Box::pin(of_alarms(&frame, &cli.verb)).await?,
+        Verb::Lock(args) => maintenance::lock(&frame, args, &mut stdin).await?,
+        Verb::Unlock(args) => maintenance::unlock(&frame, args, &mut stdin).await?,
         Verb::Label { words, dry_run } => change::label(&frame, words, *dry_run, &mut stdin).await?,
         Verb::Expect { words, dry_run } => change::expect(&frame, words, *dry_run, &mut stdin).await?,
         Verb::Register(args) => hosts::register(&frame, args).await?,
@@ -39,6 +62,7 @@ pub async fn run(cli: Cli) -> Result<u8, Failure> {
         }
         Verb::End { words } => server::end_sessions(&frame, &parse_requests(words, &mut stdin)?).await?,
         Verb::Check { what: Check::Alive } => return server::check_alive(&frame).await,
+        Verb::Check { what: Check::Alarms { severity } } => return alarm::check(&frame, *severity).await,
         Verb::Context { action } => local::context(&frame, action)?,
         Verb::Proto { action: ProtoAction::Export { directory } } => local::proto_export(directory)?,
         Verb::Sim(args) => sim::sim(&frame, args).await?,
@@ -49,10 +73,61 @@ pub async fn run(cli: Cli) -> Result<u8, Failure> {
     Ok(exit.code())
 }
 
-async fn get_or_contexts(frame: &Frame, requests: &[Request]) -> Result<Exit, Failure> {
+/// Foreign records are only made of alarms.
+fn refuse_foreign(frame: &Frame, verb: &Verb) -> Result<(), Failure> {
+    let is_of_alarms = match verb {
+        Verb::Get { words, .. } | Verb::Watch { words, .. } => {
+            let requests = parse_requests(words, &mut || vec!["-".to_owned()])?;
+            requests.iter().all(|request| request.kind == Kind::Alarm)
+        }
+        Verb::History(_) => true,
+        _ => false,
+    };
+    if !frame.global.output.is_foreign() || is_of_alarms {
+        return Ok(());
+    }
+    Err(Failure::usage("-o tmf642 and -o ves are for get, watch and history of alarms")
+        .with_next("vrmctl get alarms -o tmf642"))
+}
+
+/// The verbs about alarms.
+async fn of_alarms(frame: &Frame, verb: &Verb) -> Result<Exit, Failure> {
+    let mut stdin = names_of_stdin;
+    match verb {
+        Verb::Ack(args) => alarm::acknowledge(frame, args, true, &mut stdin).await,
+        Verb::Unack(args) => alarm::acknowledge(frame, args, false, &mut stdin).await,
+        Verb::Clear(args) => alarm::clear(frame, args, &mut stdin).await,
+        Verb::Comment(args) => alarm::comment(frame, args, &mut stdin).await,
+        Verb::Link(args) => alarm::link(frame, args, &mut stdin).await,
+        Verb::Shelve(args) => alarm::shelve(frame, args, &mut stdin).await,
+        Verb::Unshelve(args) => alarm::unshelve(frame, args, &mut stdin).await,
+        Verb::Raise(args) => alarm::raise(frame, args).await,
+        Verb::History(args) => alarm::history(frame, args, &mut stdin).await,
+        Verb::Create { what } => alarm::create(frame, what).await,
+        Verb::Delete(args) => alarm::delete(frame, args, &mut stdin).await,
+        _ => Err(Failure::new(Exit::Failed, "not about alarms")),
+    }
+}
+
+/// Alarm types are the daemon's to explain, everything else is in this program.
+async fn explain(frame: &Frame, word: Option<&str>, of: Option<&str>) -> Result<Exit, Failure> {
+    if let Some(typed) = word
+        && let Some(exit) = Box::pin(alarm::explain_type(frame, typed, of)).await?
+    {
+        return Ok(exit);
+    }
+    match (word, of) {
+        (Some(word), Some(_)) => {
+            Err(Failure::new(Exit::NotFound, format!("{word:?} is no alarm type")).with_next("vrmctl get alarm-types"))
+        }
+        _ => local::explain(frame, word),
+    }
+}
+
+async fn get_or_contexts(frame: &Frame, requests: &[Request], scope: &AlarmScope) -> Result<Exit, Failure> {
     match requests {
         [request] if request.kind == Kind::Context => local::contexts_list(frame, &request.names),
-        _ => Box::pin(get::get(frame, requests)).await,
+        _ => Box::pin(get::get(frame, requests, scope)).await,
     }
 }
 

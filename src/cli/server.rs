@@ -1,5 +1,6 @@
 //! `info`, `summary`, `check alive` and `end session`: about the daemon as a whole.
 
+use super::alarm;
 use super::details;
 use super::exit::{Exit, Failure};
 use super::find::{batch_exit, tell};
@@ -176,7 +177,8 @@ pub async fn summary(frame: &Frame) -> Result<Exit, Failure> {
                 mark.as_deref(),
             ));
         }
-        Ok(summarise(frame, &hosts, &machines, &pools, &clusters))
+        let alarms = alarm::counted(&client).await?;
+        Ok(summarise(frame, &hosts, &machines, &pools, &clusters, alarms.as_ref()))
     })
     .await
 }
@@ -187,6 +189,7 @@ fn summarise(
     machines: &ObjectList,
     pools: &ObjectList,
     clusters: &ObjectList,
+    alarms: Option<&v1::SummarizeAlarmsResponse>,
 ) -> (String, Value) {
     let mut page = Page::new(frame.colour);
     let (host_counts, vm_counts, unexpected) = (host_counts(hosts), machine_counts(machines), unexpected(machines));
@@ -202,10 +205,16 @@ fn summarise(
             details::capacity(&mut page, cluster.figures.as_ref().and_then(|figures| figures.capacity.as_ref()));
         }
     }
-    let json = json!({
+    if let Some(alarms) = alarms {
+        alarm::summary_lines(&mut page, alarms);
+    }
+    let mut json = json!({
         "hosts": host_counts, "virtualMachines": vm_counts, "unexpected": unexpected,
         "storagePools": pools.objects.len(), "fullPools": full, "incompleteHosts": hosts.incomplete_hosts,
     });
+    if let Some(alarms) = alarms {
+        json["alarms"] = alarm::summary_json(alarms);
+    }
     (page.finish(), json)
 }
 

@@ -19,6 +19,8 @@
 //! ```
 
 mod address;
+mod alarm_watcher;
+mod alarms;
 mod backoff;
 mod connection;
 mod contexts;
@@ -35,6 +37,8 @@ mod watcher;
 
 pub use crate::wire::v1;
 pub use address::{Endpoint, EndpointError, TlsFiles};
+pub use alarm_watcher::{AlarmEvent, AlarmWatcher};
+pub use alarms::{AlarmList, AlarmQuery};
 pub use backoff::Backoff;
 pub use connection::Client;
 pub use contexts::{Context, Contexts, contexts_path};

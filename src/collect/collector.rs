@@ -14,6 +14,7 @@ use crate::engine::{Cause, EngineHandle, LinkState, Report};
 use crate::host::LocalHost;
 use crate::hypervisor::port::{Endpoint, EventSubject, HypervisorError, HypervisorEvent, Link};
 use crate::model::Timestamp;
+use crate::model::incident::IncidentKind;
 use crate::model::observation::{GoneCause, Scope};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -259,7 +260,12 @@ impl Following<'_> {
         if let EventSubject::Machine { incident, .. } = &mut event.subject
             && let Some(incident) = incident.take()
         {
+            // Of a process that died libvirt knows nothing for a moment, and a question about it waits.
+            let told_again = matches!(incident.kind, IncidentKind::ProcessDied { .. });
             self.reader.report_incidents(vec![*incident]).await;
+            if told_again {
+                return;
+            }
         }
         self.hints.note(event.subject);
         self.follow_hints();

@@ -3,20 +3,25 @@
 use crate::host::LocalHost;
 use crate::model::Timestamp;
 use crate::model::capability::{Availability, Capability};
-use crate::model::observation::{CollectError, Fact, Observation};
-use std::sync::Arc;
+use crate::model::observation::{CollectError, Fact, ListedKind, Observation};
+use crate::model::storage::{PoolState, StoragePool};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Reads the local machine once it is known that an endpoint is it.
 #[derive(Clone, Debug)]
 pub(super) struct LocalDetails {
     host: Arc<LocalHost>,
     applies: Arc<AtomicBool>,
+    /// Folders of pools that are files of this machine, by pool.
+    pools: Arc<Mutex<BTreeMap<String, PathBuf>>>,
 }
 
 impl LocalDetails {
     pub(super) fn new(host: Arc<LocalHost>) -> Self {
-        Self { host, applies: Arc::default() }
+        Self { host, applies: Arc::default(), pools: Arc::default() }
     }
 
     /// True once the endpoint was found to be this machine.
@@ -33,10 +38,29 @@ impl LocalDetails {
                 self.applies.store(local, Ordering::Relaxed);
             }
         }
+        self.note_pools(&observation.facts);
         let verdict = if self.applies() { Availability::Available } else { Availability::Unsupported };
         for fact in &mut observation.facts {
             if let Fact::Hypervisor(facts) = fact {
                 facts.capabilities.entry(Capability::LocalHostDetails).or_insert(verdict);
+            }
+        }
+    }
+
+    /// Remembers where active pools of files lie.
+    fn note_pools(&self, facts: &[Fact]) {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        for fact in facts {
+            match fact {
+                Fact::StoragePool(facts) if is_folder(&facts.pool) => {
+                    pools.insert(facts.pool.display_name.clone(), PathBuf::from(&facts.pool.target_path));
+                }
+                Fact::StoragePool(facts) => drop(pools.remove(&facts.pool.display_name)),
+                Fact::StoragePoolGone(name) => drop(pools.remove(name)),
+                Fact::ListComplete { kind: ListedKind::StoragePools, present } => {
+                    pools.retain(|name, _| present.contains(name));
+                }
+                _ => {}
             }
         }
     }
@@ -53,11 +77,27 @@ impl LocalDetails {
     /// Moving figures of this machine.
     pub(super) async fn statistics(&self, time: Timestamp) -> Observation {
         let host = Arc::clone(&self.host);
-        match tokio::task::spawn_blocking(move || host.statistics()).await {
-            Ok((facts, errors)) => Observation { time, facts: vec![Fact::HostStatistics(Box::new(facts))], errors },
+        let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let read = move || {
+            let (figures, errors) = host.statistics();
+            (figures, host.incidents(&pools, time), errors)
+        };
+        match tokio::task::spawn_blocking(read).await {
+            Ok((figures, incidents, errors)) => {
+                let incidents = incidents.into_iter().map(|incident| Fact::Incident(Box::new(incident)));
+                let facts = [Fact::HostStatistics(Box::new(figures))].into_iter().chain(incidents).collect();
+                Observation { time, facts, errors }
+            }
             Err(error) => failed(time, "host figures", &error),
         }
     }
+}
+
+/// True for active pools whose volumes are files in a folder.
+fn is_folder(pool: &StoragePool) -> bool {
+    pool.pool_state != PoolState::Inactive
+        && matches!(pool.pool_type.as_str(), "dir" | "fs" | "netfs" | "gluster")
+        && pool.target_path.starts_with('/')
 }
 
 fn failed(time: Timestamp, what: &str, error: &tokio::task::JoinError) -> Observation {

@@ -4,9 +4,12 @@ use super::locality::Locality;
 use super::mounts::{MAX_FILESYSTEMS, Mount, MountTable};
 use super::root::Root;
 use super::space::{Space, SpaceError, SpaceProbe};
+use super::tallies::{self, Tallies};
 use super::{disks, machine, nics};
 use crate::model::host::{HostFilesystem, NumaNode};
+use crate::model::incident::{Incident, IncidentKind, IncidentSubject};
 use crate::model::observation::{CollectError, HostDeviceFacts, HostStatistics};
+use crate::model::time::Timestamp;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,6 +26,9 @@ pub struct LocalHost {
     deadline: Duration,
     locality: Locality,
     sizes: Sizes,
+    /// What the filesystems said when they were last asked.
+    answers: Mutex<Vec<(PathBuf, Result<(), String>)>>,
+    tallies: Mutex<Tallies>,
 }
 
 impl LocalHost {
@@ -33,7 +39,15 @@ impl LocalHost {
 
     /// As [`LocalHost::new`], with another way to ask for sizes and another deadline.
     pub fn with_probe(root: Root, probe: SpaceProbe, deadline: Duration) -> Self {
-        Self { root, probe, deadline, locality: Locality::default(), sizes: Sizes::default() }
+        Self {
+            root,
+            probe,
+            deadline,
+            locality: Locality::default(),
+            sizes: Sizes::default(),
+            answers: Mutex::default(),
+            tallies: Mutex::default(),
+        }
     }
 
     /// Everything at once; filesystems are asked once for both.
@@ -97,6 +111,26 @@ impl LocalHost {
         answers.remove(&place).unwrap_or(Err(SpaceError::NotAsked))
     }
 
+    /// Whether the filesystems answered when they were last asked, and those under the paths of `pools` now;
+    /// what rose and what is degraded since the last call, whoever made it.
+    pub fn incidents(&self, pools: &BTreeMap<String, PathBuf>, time: Timestamp) -> Vec<Incident> {
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let filesystems = answers.into_iter().map(|(mount, answer)| {
+            let subject = IncidentSubject::HostFilesystem(mount.display().to_string());
+            tallies::incident(time, subject, IncidentKind::Probed(answer))
+        });
+        let mut incidents: Vec<Incident> = filesystems.collect();
+        for (pool, path) in pools {
+            let Some(answer) = verdict(self.space_of(path)) else { continue };
+            let subject = IncidentSubject::StoragePool(pool.clone());
+            let mut incident = tallies::incident(time, subject, IncidentKind::Probed(answer));
+            incident.details.insert("path".to_owned(), path.display().to_string());
+            incidents.push(incident);
+        }
+        incidents.extend(self.tallies.lock().unwrap_or_else(PoisonError::into_inner).look(&self.root, time));
+        incidents
+    }
+
     /// True if the endpoint is this machine: see [`Locality::is_local`].
     pub fn is_local(&self, host_uuid: &str, host_name: &str, uri: &str) -> bool {
         self.locality.is_local(&self.root, host_uuid, host_name, uri)
@@ -119,6 +153,11 @@ impl LocalHost {
         }
         let places: Vec<PathBuf> = listed.iter().map(|mount| self.root.path(&mount.mount_point)).collect();
         let mut answers = self.probe.ask(&places, self.deadline);
+        let verdicts = listed
+            .iter()
+            .zip(&places)
+            .filter_map(|(mount, place)| Some((mount.mount_point.clone(), verdict(answers.get(place)?.clone())?)));
+        *self.answers.lock().unwrap_or_else(PoisonError::into_inner) = verdicts.collect();
         let measured = listed.into_iter().zip(&places).filter_map(|(mount, place)| {
             let answer = answers.remove(place).unwrap_or(Err(SpaceError::NotAsked));
             if let Err(error) = &answer {
@@ -207,6 +246,15 @@ type Sizes = Mutex<BTreeMap<PathBuf, u64>>;
 
 /// Real filesystems with their figures where they answered; nothing if there is no mount table.
 type Spaces = Option<Vec<(Mount, Option<Space>)>>;
+
+/// Whether a filesystem answered, and else why not; nothing if it was not asked.
+fn verdict(answer: Result<Space, SpaceError>) -> Option<Result<(), String>> {
+    match answer {
+        Ok(_) => Some(Ok(())),
+        Err(SpaceError::NotAsked | SpaceError::Hidden(_)) => None,
+        Err(error) => Some(Err(error.to_string())),
+    }
+}
 
 /// The map is consistent whatever a panicking thread did.
 fn lock(sizes: &Sizes) -> MutexGuard<'_, BTreeMap<PathBuf, u64>> {

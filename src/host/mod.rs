@@ -12,6 +12,7 @@ mod mounts;
 mod nics;
 mod root;
 mod space;
+mod tallies;
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@
 //! time is *hung*: it is not asked again until it has, so that it holds one thread at most.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,6 +36,9 @@ pub enum SpaceError {
     /// Too many other mounts are hung.
     #[error("not asked: {MAX_QUESTIONS} other filesystems do not answer")]
     NotAsked,
+    /// We may not see it: that says nothing about it.
+    #[error("{0}")]
+    Hidden(String),
     /// The system's error.
     #[error("{0}")]
     Failed(String),
@@ -160,7 +164,10 @@ impl SpaceProbe {
         let (question, pending, path) = (self.question.clone(), self.pending.clone(), path.to_owned());
         let thread = std::thread::Builder::new().name("vrm-statvfs".to_owned()).stack_size(STACK);
         thread.spawn(move || {
-            let answer = question(&path).map_err(|error| SpaceError::Failed(error.to_string()));
+            let answer = question(&path).map_err(|error| match error.kind() {
+                ErrorKind::PermissionDenied => SpaceError::Hidden(error.to_string()),
+                _ => SpaceError::Failed(error.to_string()),
+            });
             let asked = lock(&pending).remove(&path);
             for caller in asked.into_iter().flat_map(|asked| asked.callers) {
                 // Who has given up does not listen any more.

@@ -6,6 +6,7 @@
 mod locality;
 mod reading;
 mod space;
+mod tallies;
 
 use super::Root;
 use std::path::Path;

@@ -14,6 +14,9 @@ use std::time::Duration;
 /// watchdog rule.
 const BELIEF: Duration = Duration::from_secs(3_600);
 
+/// Alerts in one request: 64, some 100 KB.
+const ALERTS: usize = 64;
+
 #[derive(Debug)]
 pub(super) struct Alertmanager {
     client: HttpClient,
@@ -28,7 +31,7 @@ impl Alertmanager {
         // Two states of one alert in one request would leave only the last: cut there.
         let mut done = 0;
         while done < parcel.notices.len() {
-            let run = run_length(&parcel.notices[done..]);
+            let run = run_length(&parcel.notices[done..]).min(ALERTS);
             let batch = &parcel.notices[done..done + run];
             if let Err(failure) = self.post(parcel.reporter, batch).await {
                 return self.alone(parcel, done, run, failure).await;

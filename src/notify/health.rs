@@ -56,7 +56,11 @@ impl HealthCell {
     pub(super) fn fail(&self, now: Timestamp, reason: &str) {
         let health = {
             let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-            health.failing_since.get_or_insert(now);
+            if health.failing_since.is_none() {
+                // Once per outage; the figures count the rest.
+                tracing::warn!(sink = health.name, error = reason, "sink fails");
+                health.failing_since = Some(now);
+            }
             health.last_error = reason.to_owned();
             health.clone()
         };
@@ -74,7 +78,9 @@ impl HealthCell {
     pub(super) fn succeed(&self) {
         let health = {
             let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-            health.failing_since = None;
+            if health.failing_since.take().is_some() {
+                tracing::info!(sink = health.name, "sink delivers again");
+            }
             health.clone()
         };
         self.figures.recover();

@@ -3,7 +3,7 @@
 use super::channel::{Failure, Parcel, Progress};
 use super::config::JournalConfig;
 use super::notice::Notice;
-use crate::export::{AlarmView, ChangeEvent};
+use crate::export::{AlarmView, ChangeEvent, WithdrawReason};
 use crate::model::alarm::PerceivedSeverity;
 use crate::telemetry::{AlarmRecord, JournalSocket};
 use serde_json::Value;
@@ -64,12 +64,10 @@ fn record(parcel: Parcel<'_>, notice: &Notice) -> AlarmRecord {
     }
 }
 
-/// The word of what happened, e.g. `severity_changed`.
+/// The word of what happened, e.g. `severity_changed`; `closed` when the alarm leaves the list.
 fn transition(notice: &Notice) -> String {
     match (notice.event, notice.view.transition().map(serde_json::to_value)) {
-        (ChangeEvent::Cleared(reason), _) if notice.view.alarm.is_active() || notice.view.alarm.history.is_empty() => {
-            reason.as_str().to_ascii_lowercase()
-        }
+        (ChangeEvent::Cleared(WithdrawReason::Gone), _) => "closed".to_owned(),
         (_, Some(Ok(Value::String(word)))) => word,
         (event, _) => event.as_str().to_ascii_lowercase(),
     }

@@ -3,13 +3,14 @@
 use super::record_file::RecordFile;
 use crate::changes::Position;
 use crate::export::Identity;
-use crate::model::Name;
+use crate::model::{Name, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-/// Alarms remembered per sink: 20,000, about 8 MB. What is told beyond that is told and ended as
+/// Alarms remembered per sink: 20,000, about 8 MB, and some 30 MB for the moment in which all of them
+/// are ended after a gap. What is told beyond that is told and ended as
 /// any other, but not re-sent and not reconciled after a gap.
 pub(super) const REMEMBERED: usize = 20_000;
 
@@ -27,7 +28,7 @@ enum Line {
     /// It no longer does.
     Ended { name: Name },
     /// Seen, and told when the sink's delay is over.
-    Waiting { name: Name },
+    Waiting { name: Name, due: Timestamp },
 }
 
 /// The memory; changes are in memory at once and on the disk after [`SinkMemory::commit`].
@@ -36,7 +37,7 @@ pub(super) struct SinkMemory {
     file: RecordFile,
     position: Option<Position>,
     told: BTreeMap<Name, Identity>,
-    waiting: BTreeSet<Name>,
+    waiting: BTreeMap<Name, Timestamp>,
     unwritten: Vec<Line>,
 }
 
@@ -45,7 +46,7 @@ impl SinkMemory {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut position = None;
         let mut told = BTreeMap::new();
-        let mut waiting = BTreeSet::new();
+        let mut waiting = BTreeMap::new();
         for line in RecordFile::read(path)? {
             // A line that is no record comes from a disk that lost it or another version: the
             // position before it stands, so that at worst something is told again.
@@ -59,7 +60,7 @@ impl SinkMemory {
                     waiting.remove(&name);
                     told.remove(&name);
                 }
-                Ok(Line::Waiting { name }) => drop(waiting.insert(name)),
+                Ok(Line::Waiting { name, due }) => drop(waiting.insert(name, due)),
                 Err(_) => break,
             }
         }
@@ -77,8 +78,8 @@ impl SinkMemory {
         &self.told
     }
 
-    /// Alarms whose delay is not over.
-    pub(super) fn waiting(&self) -> &BTreeSet<Name> {
+    /// Alarms that are not told yet, and when they are to be.
+    pub(super) fn waiting(&self) -> &BTreeMap<Name, Timestamp> {
         &self.waiting
     }
 
@@ -99,16 +100,17 @@ impl SinkMemory {
 
     /// The receiver no longer believes in it, or it is no longer waiting.
     pub(super) fn end(&mut self, name: &Name) {
-        let waited = self.waiting.remove(name);
+        let waited = self.waiting.remove(name).is_some();
         if self.told.remove(name).is_some() || waited {
             self.unwritten.push(Line::Ended { name: name.clone() });
         }
     }
 
-    /// It is to be told later.
-    pub(super) fn wait(&mut self, name: &Name) {
-        if self.waiting.insert(name.clone()) {
-            self.unwritten.push(Line::Waiting { name: name.clone() });
+    /// It is to be told later, at the time said first.
+    pub(super) fn wait(&mut self, name: &Name, due: Timestamp) {
+        if !self.waiting.contains_key(name) {
+            self.waiting.insert(name.clone(), due);
+            self.unwritten.push(Line::Waiting { name: name.clone(), due });
         }
     }
 
@@ -130,7 +132,7 @@ impl SinkMemory {
         let live = self.told.len() + self.waiting.len() + 1;
         let grown = self.file.lines() + self.unwritten.len() > 3 * live + SLACK;
         let written = if grown {
-            RecordFile::rewrite(&self.file.path().to_owned(), &self.image()).map(|file| self.file = file)
+            RecordFile::rewrite(self.file.path(), &self.image()).map(|file| self.file = file)
         } else {
             // The position comes last, so that it never stands without what was told before it.
             let last = self.unwritten.iter().rposition(|line| matches!(line, Line::At { .. }));
@@ -145,7 +147,7 @@ impl SinkMemory {
         };
         if let Err(error) = written {
             // A half-written line would swallow the next one: start over with a whole file.
-            self.file = RecordFile::rewrite(&self.file.path().to_owned(), &self.image()).map_err(|_| error)?;
+            self.file = RecordFile::rewrite(self.file.path(), &self.image()).map_err(|_| error)?;
         }
         self.unwritten.clear();
         Ok(())
@@ -156,11 +158,15 @@ impl SinkMemory {
     }
 }
 
-fn image(position: Option<&Position>, told: &BTreeMap<Name, Identity>, waiting: &BTreeSet<Name>) -> Vec<String> {
+fn image(
+    position: Option<&Position>,
+    told: &BTreeMap<Name, Identity>,
+    waiting: &BTreeMap<Name, Timestamp>,
+) -> Vec<String> {
     let told = told
         .iter()
         .map(|(name, identity)| encode(&Line::Told { name: name.clone(), identity: Box::new(identity.clone()) }));
-    let waiting = waiting.iter().map(|name| encode(&Line::Waiting { name: name.clone() }));
+    let waiting = waiting.iter().map(|(name, due)| encode(&Line::Waiting { name: name.clone(), due: *due }));
     let at = position.map(|at| encode(&Line::At { epoch: at.epoch.clone(), sequence: at.sequence }));
     told.chain(waiting).chain(at).collect()
 }

@@ -140,9 +140,8 @@ impl Sink {
 
     /// Time until the first waiting alarm is to be told.
     fn next_due(&self) -> Option<Duration> {
-        let at = now();
-        let due = |name: &Name| self.view(name).map_or(at, |view| view.alarm.raise_time.plus(self.delay));
-        self.memory.waiting().iter().map(due).min().map(|due| due.since(at))
+        let first = self.memory.waiting().values().min()?;
+        Some(first.since(now()))
     }
 
     fn view(&self, name: &Name) -> Option<AlarmView> {
@@ -176,6 +175,9 @@ impl Sink {
         let view = AlarmView::of(object).filter(|view| !view.alarm.alarm_type.is_empty());
         if delivery.kind == DeliveryKind::Removed {
             self.memory.end(name);
+            if self.filter.everything {
+                return view.map(|view| Notice::new(ChangeEvent::Cleared(WithdrawReason::Gone), view, None));
+            }
             // A cleared alarm that leaves the list was ended before.
             return told.map(|told| match view {
                 Some(view) => Notice::new(ChangeEvent::Cleared(WithdrawReason::Gone), view, Some(&told)),
@@ -202,8 +204,8 @@ impl Sink {
                 self.memory.end(name);
                 None
             }
-            Verdict::Raise if self.is_early(&view.alarm.raise_time) => {
-                self.memory.wait(name);
+            Verdict::Raise if self.is_early(view.alarm.raise_time) => {
+                self.memory.wait(name, view.alarm.raise_time.plus(self.delay));
                 None
             }
             Verdict::Raise => {
@@ -221,7 +223,7 @@ impl Sink {
         }
     }
 
-    fn is_early(&self, raise_time: &Timestamp) -> bool {
+    fn is_early(&self, raise_time: Timestamp) -> bool {
         !self.delay.is_zero() && !self.memory.is_full() && now() < raise_time.plus(self.delay)
     }
 
@@ -245,13 +247,13 @@ impl Sink {
     /// Waiting alarms whose delay is over.
     fn release(&mut self, at: Timestamp) -> Vec<Notice> {
         let mut notices = Vec::new();
-        for name in self.memory.waiting().clone() {
+        let due: Vec<Name> =
+            self.memory.waiting().iter().filter(|(_, due)| **due <= at).map(|(name, _)| name.clone()).collect();
+        for name in due {
             match self.view(&name) {
                 Some(view) if self.filter.wants(&view.alarm) => {
-                    if view.alarm.raise_time.plus(self.delay) <= at {
-                        self.memory.tell(&name, Identity::of(&view));
-                        notices.push(Notice::new(ChangeEvent::Raised, view, None));
-                    }
+                    self.memory.tell(&name, Identity::of(&view));
+                    notices.push(Notice::new(ChangeEvent::Raised, view, None));
                 }
                 _ => self.memory.end(&name),
             }
@@ -282,12 +284,17 @@ impl Sink {
         if !self.deliver(notices).await {
             return;
         }
+        let mut failed = false;
         while let Err(error) = tokio::task::block_in_place(|| self.memory.commit()) {
+            failed = true;
             self.health.fail(now(), &format!("position cannot be stored: {error}"));
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = sleep(DISK_PAUSE) => {}
             }
+        }
+        if failed {
+            self.health.succeed();
         }
     }
 

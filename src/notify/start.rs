@@ -78,15 +78,16 @@ pub fn start(
     observer: Option<Arc<dyn SinkObserver>>,
     stop: &CancellationToken,
 ) -> Result<NotifyHandle, StartError> {
+    let NotifyConfig { reporter, sinks: configs, report_after } = config;
     let directory = state_dir.join("notify");
     std::fs::create_dir_all(&directory).map_err(|source| StartError::Memory { path: directory.clone(), source })?;
     let slots = Arc::new(Semaphore::new(COMMANDS));
-    let mut sinks = Vec::new();
-    for sink in config.sinks {
+    let made = configs.into_iter().map(move |sink| {
         let figures = Arc::new(SinkFigures::new(&sink.name, sink.kind.as_str()));
-        let health = Arc::new(HealthCell::new(figures, observer.clone(), config.report_after));
-        sinks.push(make(sink, &config.reporter, log, &directory, health, &slots, stop)?);
-    }
+        let health = Arc::new(HealthCell::new(figures, observer.clone(), report_after));
+        make(sink, &reporter, log, &directory, health, &slots, stop)
+    });
+    let sinks = made.collect::<Result<Vec<Sink>, StartError>>()?;
     let cells = sinks.iter().map(|sink| Arc::clone(&sink.health)).collect();
     let tasks = sinks.into_iter().map(|sink| tokio::spawn(sink.run())).collect();
     Ok(NotifyHandle { cells, tasks })

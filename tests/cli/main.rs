@@ -1,6 +1,9 @@
 //! The command line against a fake daemon: tables, JSON, exit codes, names, contexts, streams.
 #![cfg(all(feature = "daemon", feature = "cli"))]
 
+mod alarms;
+#[path = "../common/mod.rs"]
+mod common;
 mod fake;
 mod world;
 

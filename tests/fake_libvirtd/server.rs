@@ -186,7 +186,7 @@ impl FakeLibvirtd {
 
     /// Sends an event about machine 0 to each subscriber: libvirt's number, the procedure that tells it,
     /// and what follows the machine in the message.
-    pub fn tell(&self, (number, procedure): (u32, u32), rest: Body) {
+    pub fn tell(&self, (number, procedure): (u32, u32), rest: &Body) {
         let callback = i32::try_from(number).expect("small") + 7;
         let mut body = machine(Body::default().i32(callback), 0);
         body.0.extend_from_slice(&rest.0);

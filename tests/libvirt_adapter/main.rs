@@ -4,5 +4,6 @@
 #[path = "../hypervisor_contract/embed.rs"]
 mod embed;
 mod qemu;
+mod qemu_ends;
 mod test_driver;
 mod world;

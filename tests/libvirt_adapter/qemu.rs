@@ -113,7 +113,8 @@ async fn what_guests_do_is_told() {
     let Some(mut embed) = Embed::new() else { return };
     let (_hypervisor, mut link) = connected(&embed.uri(), Profile::Monitor).await;
     let watchdog = "<watchdog model='ib700' action='pause'/>";
-    let cases: [(&str, &[u8], &str, &str, Option<IncidentKind>); 5] = [
+    type Case<'a> = (&'a str, &'a [u8], &'a str, &'a str, Option<IncidentKind>);
+    let cases: [Case<'_>; 5] = [
         ("reboot", embed::REBOOT, "", "reboot", Some(IncidentKind::Rebooted)),
         ("clock", embed::SET_CLOCK, "", "rtc_change", None),
         ("panic", embed::PANIC, "<panic model='isa'/>", "lifecycle crashed", Some(IncidentKind::GuestPanicked)),

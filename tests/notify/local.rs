@@ -97,9 +97,10 @@ async fn every_state_change_becomes_a_journal_record() {
     alarm.text = "two\nlines".into();
     source.put(2, alarm).await;
     source.clear(1).await;
+    source.remove(1).await;
     let mut records = Vec::new();
     let mut buffer = vec![0; 65_536];
-    while records.len() < 3 {
+    while records.len() < 4 {
         let received = tokio::time::timeout(Duration::from_secs(20), journald.recv(&mut buffer)).await;
         records.push(fields(&buffer[..received.unwrap().unwrap()]));
     }
@@ -115,6 +116,7 @@ async fn every_state_change_becomes_a_journal_record() {
     assert_eq!(field(1, "MESSAGE"), "major vmCrashed raised at web-2: two\nlines");
     assert_eq!((field(2, "VRM_STATE"), field(2, "VRM_TRANSITION")), ("cleared".into(), "cleared".into()));
     assert_eq!(field(2, "PRIORITY"), "6");
+    assert_eq!(field(3, "VRM_TRANSITION"), "closed");
 }
 
 /// A message id is written into other people's catalogues: it must never change.

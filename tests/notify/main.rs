@@ -3,7 +3,7 @@
 //! Alarms come from a small writer over the real store and change log, not from fault management:
 //! what is tested is that every raise and every resolve arrives, whatever happens in between.
 #![cfg(feature = "daemon")]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop where it is")]
 
 mod alertmanager;
 #[path = "../common/mod.rs"]
@@ -14,3 +14,4 @@ mod killed;
 mod local;
 mod recorder;
 mod source;
+mod tls;

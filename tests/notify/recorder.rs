@@ -50,7 +50,11 @@ impl Recorder {
         (recorder, address)
     }
 
-    pub fn listen(&self, listener: TcpListener) {
+    pub fn listen<L>(&self, listener: L)
+    where
+        L: axum::serve::Listener,
+        L::Addr: std::fmt::Debug,
+    {
         let router = Router::new().fallback(take).with_state(self.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     }

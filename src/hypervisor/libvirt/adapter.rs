@@ -5,6 +5,7 @@ use super::counters::Counters;
 use super::lanes::Purpose;
 use super::memory::{Memory, fault, now};
 use super::observe::{devices, disk_errors, host, machines, networks, pools, statistics};
+use super::process_watch::ProcessWatch;
 use super::uri::Target;
 use crate::hypervisor::port::{Hypervisor, HypervisorError, Link, Vitals};
 use crate::model::host::EndpointKey;
@@ -32,6 +33,8 @@ pub struct LibvirtHypervisor {
     target: Arc<Target>,
     counters: Arc<Counters>,
     memory: Arc<Memory>,
+    /// Nothing for endpoints whose processes are not on this machine.
+    processes: Option<ProcessWatch>,
     generation: AtomicU64,
     /// The last bulk reading of states hung: ask one by one, which libvirtd's priority workers answer.
     doubt_bulk_states: AtomicBool,
@@ -41,12 +44,14 @@ pub struct LibvirtHypervisor {
 impl LibvirtHypervisor {
     /// An endpoint without connection.
     pub fn new(key: EndpointKey, profile: Profile, target: Target) -> Self {
+        let memory = Arc::<Memory>::default();
         Self {
             key,
             profile,
+            processes: target.pid_files().map(|folder| ProcessWatch::new(folder, memory.clone())),
             target: Arc::new(target),
             counters: Arc::default(),
-            memory: Arc::default(),
+            memory,
             generation: AtomicU64::new(0),
             doubt_bulk_states: AtomicBool::new(false),
             connection: Mutex::new(None),
@@ -65,7 +70,7 @@ impl LibvirtHypervisor {
         self.disconnect();
         let generation = self.generation.fetch_add(1, Ordering::SeqCst) + 1;
         let (target, counters, memory) = (self.target.clone(), self.counters.clone(), self.memory.clone());
-        let Opened { connection, hypervisor, events } =
+        let Opened { connection, hypervisor, events, sink } =
             Connection::open(target, counters, memory, generation, deadline).await.map_err(|error| match error {
                 // Of the last step's share: the whole was what the caller waited for.
                 HypervisorError::TimedOut(_) => HypervisorError::TimedOut(deadline),
@@ -73,6 +78,9 @@ impl LibvirtHypervisor {
             })?;
         self.memory.new_connection();
         *self.current() = Some(connection);
+        if let Some(processes) = &self.processes {
+            processes.tell_to(sink);
+        }
         Ok(Link { generation, hypervisor, events })
     }
 
@@ -199,6 +207,9 @@ impl Hypervisor for LibvirtHypervisor {
             let result = self.read_scope(scope.clone(), deadline).await;
             self.take_note(&scope, &result);
             let mut observation = result.map_err(|error| self.explain(error))?;
+            if let Some(processes) = &self.processes {
+                processes.follow(&observation.facts);
+            }
             self.add_disk_errors(&mut observation, deadline).await;
             observation.facts.iter_mut().for_each(|fact| stamp(&self.key, fact));
             Ok(observation)

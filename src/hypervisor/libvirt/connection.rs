@@ -48,6 +48,8 @@ pub struct Opened {
     pub hypervisor: HypervisorFacts,
     /// Its events.
     pub events: mpsc::Receiver<HypervisorEvent>,
+    /// Number of the sink they come through.
+    pub sink: usize,
 }
 
 impl Connection {
@@ -65,13 +67,13 @@ impl Connection {
         let until = Instant::now() + deadline;
         let read_only = target.read_only;
         let lanes = Lanes::new(target, counters);
-        let (events, subscribed) = subscribe(&lanes, memory, generation, deadline).await?;
+        let (events, sink, subscribed) = subscribe(&lanes, memory, generation, deadline).await?;
         let left = until.saturating_duration_since(Instant::now());
         let bulk = lanes.call(Purpose::Control, left, |session| probe::bulk_calls(&session.connect()?)).await?;
         let connection = Self { lanes, bulk, subscribed, read_only };
         let left = until.saturating_duration_since(Instant::now());
         let hypervisor = connection.hypervisor(left, Some(EXAMINATION)).await?;
-        Ok(Opened { connection: Arc::new(connection), hypervisor, events })
+        Ok(Opened { connection: Arc::new(connection), hypervisor, events, sink })
     }
 
     /// Reads the hypervisor and probes its capabilities afresh. With `patience`, what a fresh daemon
@@ -139,7 +141,7 @@ async fn subscribe(
     memory: Arc<Memory>,
     generation: u64,
     deadline: Duration,
-) -> Result<(mpsc::Receiver<HypervisorEvent>, Subscribed), HypervisorError> {
+) -> Result<(mpsc::Receiver<HypervisorEvent>, usize, Subscribed), HypervisorError> {
     lanes
         .call(Purpose::Events, deadline, move |session| {
             let connect = session.connect()?;
@@ -158,9 +160,10 @@ async fn subscribe(
                 }
             }
             let told_of_loss = watched && session.has_keepalive();
+            let sink = registration.number();
             session.hold(registration, held);
             subscribed.capabilities = event_capabilities(&subscribed.events, told_of_loss);
-            Ok((receiver, subscribed))
+            Ok((receiver, sink, subscribed))
         })
         .await
 }

@@ -6,11 +6,12 @@ use super::ffi::failure::Failure;
 use super::huge_pages::Reserved;
 use super::quarantine::Quarantine;
 use crate::hypervisor::port::HypervisorError;
+use crate::model::observation::GoneCause;
 use crate::model::time::Timestamp;
 use crate::model::virtual_machine::VmDefinition;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 use uuid::Uuid;
 
 /// What is remembered of one machine. Never a libvirt handle: those keep dead connections open.
@@ -57,7 +58,14 @@ pub struct Memory {
     refreshed: Mutex<HashMap<String, Timestamp>>,
     refresh_tried: Mutex<HashMap<String, Timestamp>>,
     huge_pages: Mutex<Arc<[Reserved]>>,
+    departures: Mutex<HashMap<Uuid, (Instant, GoneCause)>>,
 }
+
+/// Stops that are remembered, so that the end of a process is known to have been told: 4,096.
+const DEPARTURES: usize = 4_096;
+
+/// A stop is remembered for so long.
+const REMEMBERED: Duration = Duration::from_secs(30);
 
 impl Memory {
     /// Machines read completely over the present connection.
@@ -88,6 +96,29 @@ impl Memory {
     /// Huge pages that were reserved when the host was last read.
     pub fn huge_pages(&self) -> Arc<[Reserved]> {
         self.huge_pages.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// An event told that the machine stopped or went.
+    pub fn note_departure(&self, uuid: Uuid, cause: GoneCause) {
+        let mut departures = self.departures.lock().unwrap_or_else(PoisonError::into_inner);
+        if departures.len() >= DEPARTURES {
+            departures.retain(|_, (at, _)| at.elapsed() < REMEMBERED);
+        }
+        if departures.len() < DEPARTURES {
+            departures.insert(uuid, (Instant::now(), cause));
+        }
+    }
+
+    /// Why the machine went, if an event has told so since then or just before.
+    pub fn departure(&self, uuid: Uuid, since: Instant) -> Option<GoneCause> {
+        let departures = self.departures.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = departures.get(&uuid).filter(|(at, _)| *at + Duration::from_secs(1) >= since);
+        told.map(|(_, cause)| *cause)
+    }
+
+    /// The machine runs: what was told of an earlier run is of no interest.
+    pub fn forget_departure(&self, uuid: Uuid) {
+        self.departures.lock().unwrap_or_else(PoisonError::into_inner).remove(&uuid);
     }
 
     /// Takes note of the reserved huge pages.

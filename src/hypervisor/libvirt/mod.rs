@@ -17,6 +17,7 @@ mod lifeline;
 mod memory;
 mod observe;
 mod opener;
+mod process_watch;
 mod quarantine;
 mod session;
 mod sever;

@@ -84,6 +84,11 @@ pub fn closed(number: usize, text: &str) {
     }
 }
 
+/// True if hints for the sink of this number reach somebody.
+pub fn is_reachable(number: usize) -> bool {
+    find(number).is_some()
+}
+
 /// How many sinks are reachable now.
 #[cfg(test)]
 pub fn reachable() -> usize {
@@ -118,6 +123,9 @@ impl Sink {
 
     fn event(&self, mut subject: EventSubject) -> HypervisorEvent {
         let seen = Timestamp::from_system(SystemTime::now());
+        if let EventSubject::Machine { uuid, leaving: Some(cause), .. } = &subject {
+            self.memory.note_departure(*uuid, *cause);
+        }
         if let EventSubject::Machine { incident: Some(incident), .. } = &mut subject {
             incident.time = seen;
             if let (IncidentKind::IoError { .. }, Some(uuid)) = (&incident.kind, incident.machine()) {

@@ -71,6 +71,9 @@ pub struct Credential {
     pub auth_file: Option<PathBuf>,
 }
 
+/// Pid files of the system's QEMU processes.
+const SYSTEM_PID_FILES: &str = "/run/libvirt/qemu";
+
 /// A checked URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -97,6 +100,30 @@ impl Target {
     /// True if a stuck call can be ended from outside.
     pub fn severable(&self) -> bool {
         self.transport != Transport::InProcess
+    }
+
+    /// Where libvirt keeps the pid files of QEMU processes on this machine; nothing for other machines, drivers,
+    /// and sockets of which it is not known whose they are.
+    pub fn pid_files(&self) -> Option<PathBuf> {
+        if self.driver != "qemu" {
+            return None;
+        }
+        let (address, query) = self.opened.split_once('?').unwrap_or((&self.opened, ""));
+        let session = address.ends_with("/session");
+        match &self.peer {
+            Peer::InProcess(_) => {
+                let root = query.split('&').find_map(|pair| pair.strip_prefix("root="))?;
+                Some(PathBuf::from(decode(root)).join("run/qemu"))
+            }
+            Peer::LocalDaemon if session => {
+                Some(PathBuf::from(std::env::var_os("XDG_RUNTIME_DIR")?).join("libvirt/qemu/run"))
+            }
+            Peer::LocalDaemon => Some(PathBuf::from(SYSTEM_PID_FILES)),
+            Peer::Socket(path) if path.starts_with("/run/libvirt") || path.starts_with("/var/run/libvirt") => {
+                Some(PathBuf::from(SYSTEM_PID_FILES))
+            }
+            Peer::Socket(_) | Peer::Host(..) => None,
+        }
     }
 
     /// True for drivers of this machine: a lost link then never means a lost host.

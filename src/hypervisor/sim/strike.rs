@@ -75,7 +75,7 @@ impl World {
             Fault::Restore { host, vm } => self.restore(host.as_deref(), vm.as_deref(), events),
             Fault::Count { host, counter, by } => self.count(host, counter, *by),
             other => match self.ailment_of(other)? {
-                Some((host, ailment)) => self.ail(host, ailment, events),
+                Some((host, ailment)) => self.ail(host, &ailment, events),
                 None => Ok(()),
             },
         }

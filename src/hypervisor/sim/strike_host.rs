@@ -31,9 +31,14 @@ impl World {
         Ok(Some((host, ailment)))
     }
 
-    pub(super) fn ail(&mut self, host: &str, ailment: Ailment, events: &mut Vec<WorldEvent>) -> Result<(), FaultError> {
+    pub(super) fn ail(
+        &mut self,
+        host: &str,
+        ailment: &Ailment,
+        events: &mut Vec<WorldEvent>,
+    ) -> Result<(), FaultError> {
         let host = self.host_index(host)?;
-        let shared = match &ailment {
+        let shared = match ailment {
             Ailment::MountHung(mount) => mount == SHARED_MOUNT,
             Ailment::LostPool(pool) => matches!(pool.as_str(), "nfs" | "ceph"),
             _ => false,
@@ -41,7 +46,7 @@ impl World {
         let group = if shared { self.group_of(host) } else { host..host + 1 };
         for host in group {
             self.overlay.ailments.insert((host, ailment.clone()), true);
-            self.tell_ailment(host, &ailment, events);
+            self.tell_ailment(host, ailment, events);
         }
         Ok(())
     }

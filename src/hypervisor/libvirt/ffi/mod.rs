@@ -12,6 +12,7 @@ pub mod domain;
 pub mod events;
 pub mod failure;
 pub mod node;
+pub mod pidfd;
 pub mod socket;
 pub mod timer;
 pub mod typed;

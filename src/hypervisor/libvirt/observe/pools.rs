@@ -4,10 +4,11 @@ use crate::hypervisor::libvirt::memory::{Memory, fault, now};
 use crate::hypervisor::libvirt::states::pool_state;
 use crate::hypervisor::libvirt::xml;
 use crate::hypervisor::port::HypervisorError;
+use crate::model::incident::{Incident, IncidentKind, IncidentSubject};
 use crate::model::observation::{CollectError, Fact, ListedKind, Observation, PoolFacts};
 use crate::model::storage::{PoolState, Volume};
 use crate::model::time::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use virt::connect::Connect;
@@ -24,7 +25,7 @@ pub fn all(connect: &Connect, memory: &Memory, may_refresh: bool) -> Result<Obse
     let (mut facts, mut errors, mut present) = (Vec::new(), Vec::new(), BTreeSet::new());
     let handles = connect.list_all_storage_pools(0).map_err(fault)?;
     if may_refresh {
-        refresh_due(&handles, memory);
+        facts.extend(refresh_due(&handles, memory));
     }
     for handle in handles {
         let name = handle.name().map_err(fault)?;
@@ -51,9 +52,9 @@ pub fn one(connect: &Connect, memory: &Memory, name: &str) -> Result<Observation
     Ok(Observation { time: now(), facts: vec![fact], errors: Vec::new() })
 }
 
-/// Refreshes the active pools that were longest not tried. A failure shows in the age of the figures;
-/// one that hangs is not tried again before the others were.
-fn refresh_due(handles: &[StoragePool], memory: &Memory) {
+/// Refreshes the active pools that were longest not tried, and tells how that went: it is a look at the pool.
+/// One that hangs is not tried again before the others were.
+fn refresh_due(handles: &[StoragePool], memory: &Memory) -> Vec<Fact> {
     let active = handles.iter().filter(|handle| handle.is_active().unwrap_or(false));
     let named = active.filter_map(|handle| Some((handle.name().ok()?, handle)));
     let mut due: Vec<(Option<Timestamp>, String, &StoragePool)> = {
@@ -62,12 +63,32 @@ fn refresh_due(handles: &[StoragePool], memory: &Memory) {
     };
     due.retain(|(tried, _, _)| tried.is_none_or(|at| now().since(at) >= REFRESH_AFTER));
     due.sort_by_key(|(tried, _, _)| *tried);
+    let mut facts = Vec::new();
     for (_, name, handle) in due.into_iter().take(REFRESHES) {
         memory.refresh_tried().insert(name.clone(), now());
-        if handle.refresh(0).is_ok() {
-            memory.refreshed().insert(name, now());
-        }
+        let verdict = match handle.refresh(0).map_err(fault) {
+            Ok(_) => {
+                memory.refreshed().insert(name.clone(), now());
+                Ok(())
+            }
+            // Not the pool's fault.
+            Err(HypervisorError::NotFound(_) | HypervisorError::Busy(_) | HypervisorError::NeedsManage(_)) => continue,
+            Err(error) if error.is_link_loss() => break,
+            Err(error) => Err(error.to_string()),
+        };
+        facts.push(looked_at(name, verdict));
     }
+    facts
+}
+
+/// A look at a pool, as an incident.
+fn looked_at(pool: String, verdict: Result<(), String>) -> Fact {
+    Fact::Incident(Box::new(Incident {
+        time: now(),
+        subject: IncidentSubject::StoragePool(pool),
+        kind: IncidentKind::Probed(verdict),
+        details: BTreeMap::from([("by".to_owned(), "refresh".to_owned())]),
+    }))
 }
 
 fn read(handle: &StoragePool, memory: &Memory) -> Result<PoolFacts, HypervisorError> {
