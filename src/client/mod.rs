@@ -32,7 +32,6 @@ mod replica;
 pub mod schema;
 mod time;
 mod tls;
-mod watched;
 mod watcher;
 
 pub use crate::wire::v1;
@@ -49,5 +48,4 @@ pub use object::{Object, ObjectExt, class_of_name, list_field, message_name};
 pub use replica::{Applied, Held, Replica, StreamFault, state_digest};
 pub use time::{span, time};
 pub use tonic::Code;
-pub use watched::{Alarms, Parts, Resources, Told, Watched};
 pub use watcher::{Network, ResponseStream, Transport, WatchEvent, WatchQuery, Watcher};

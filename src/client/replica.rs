@@ -1,47 +1,49 @@
 //! What a subscriber holds: the state of the objects it watches, kept by the rules of the stream. Pure.
 
-use super::watched::{Resources, Told, Watched};
+use super::object::{Object, ObjectExt, of_change};
 use crate::wire::v1;
+use crate::wire::v1::resource_change::Kind;
+use crate::wire::v1::watch_resources_response::Message;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// An object as it was last told.
 #[derive(Clone, Debug)]
-pub struct Held<K: Watched = Resources> {
+pub struct Held {
     /// Its uid.
     pub uid: String,
     /// Its revision; 0 after the log has begun anew, when revisions no longer compare.
     pub revision: u64,
     /// The object.
-    pub object: Arc<K::Item>,
+    pub object: Arc<Object>,
 }
 
 /// What a message meant.
 #[derive(Clone, Debug)]
-pub enum Applied<K: Watched = Resources> {
+pub enum Applied {
     /// A stream began; a snapshot follows or not.
     Started(Box<v1::StreamStarted>),
     /// An object is new or changed.
     Updated {
         /// As it was, if it was held.
-        before: Option<Arc<K::Item>>,
+        before: Option<Arc<Object>>,
         /// As it is.
-        after: Arc<K::Item>,
+        after: Arc<Object>,
         /// The change as told, without the object.
-        change: Box<K::Change>,
+        change: Box<v1::ResourceChange>,
     },
     /// An object is gone or no longer matches.
     Removed {
         /// As it was.
-        before: Arc<K::Item>,
+        before: Arc<Object>,
         /// The change as told, without the object.
-        change: Box<K::Change>,
+        change: Box<v1::ResourceChange>,
     },
     /// The state is complete; these objects were held but not told again: they are gone.
     Synced {
         /// The objects dropped.
-        dropped: Vec<Arc<K::Item>>,
+        dropped: Vec<Arc<Object>>,
     },
     /// Nothing new: an old revision, the removal of an object not held, a heartbeat.
     Nothing,
@@ -94,8 +96,8 @@ impl StreamFault {
 
 /// The objects of a stream, across reconnects.
 #[derive(Clone, Debug, Default)]
-pub struct Replica<K: Watched = Resources> {
-    objects: BTreeMap<String, Held<K>>,
+pub struct Replica {
+    objects: BTreeMap<String, Held>,
     /// Names held from before the snapshot that is being told, and not told again yet.
     stale: BTreeSet<String>,
     position: Option<v1::StreamPosition>,
@@ -108,7 +110,7 @@ pub struct Replica<K: Watched = Resources> {
     partial: bool,
 }
 
-impl<K: Watched> Replica<K> {
+impl Replica {
     /// An empty replica that resumes after a position stored by the caller, who keeps the objects himself.
     pub fn resuming(position: v1::StreamPosition) -> Self {
         Self { epoch: Some(position.epoch.clone()), position: Some(position), partial: true, ..Self::default() }
@@ -120,7 +122,7 @@ impl<K: Watched> Replica<K> {
     }
 
     /// The objects by name.
-    pub fn objects(&self) -> &BTreeMap<String, Held<K>> {
+    pub fn objects(&self) -> &BTreeMap<String, Held> {
         &self.objects
     }
 
@@ -149,23 +151,22 @@ impl<K: Watched> Replica<K> {
     ///
     /// # Errors
     /// [`StreamFault`] if the stream has to be opened again.
-    pub fn apply(&mut self, response: K::Response) -> Result<Applied<K>, StreamFault> {
-        let message = K::parts(response);
-        self.check_number(message.number)?;
-        let is_start = matches!(message.told, Some(Told::Started(_)));
-        if message.number == 1 && !is_start {
+    pub fn apply(&mut self, response: v1::WatchResourcesResponse) -> Result<Applied, StreamFault> {
+        self.check_number(response.message_number)?;
+        let is_start = matches!(response.message, Some(Message::Started(_)));
+        if response.message_number == 1 && !is_start {
             return Err(StreamFault::NotStarted);
         }
-        let position = message.position;
+        let position = response.position;
         self.check_position(position.as_ref(), is_start)?;
-        let applied = match message.told {
-            Some(Told::Started(started)) => self.start(started),
-            Some(Told::Change(change)) => self.change(change),
-            Some(Told::SyncComplete(_)) => self.complete(),
-            Some(Told::Heartbeat(heartbeat)) => return self.heartbeat(&heartbeat, position),
-            Some(Told::Lagged(lagged)) => self.lagged(lagged),
-            Some(Told::Status(status)) => Applied::Status(status),
-            Some(Told::Closing(closing)) => Applied::Closing {
+        let applied = match response.message {
+            Some(Message::Started(started)) => self.start(started),
+            Some(Message::Change(change)) => self.change(change),
+            Some(Message::SyncComplete(_)) => self.complete(),
+            Some(Message::Heartbeat(heartbeat)) => return self.heartbeat(&heartbeat, position),
+            Some(Message::Lagged(lagged)) => self.lagged(lagged),
+            Some(Message::ListStatus(status)) => Applied::Status(status),
+            Some(Message::Closing(closing)) => Applied::Closing {
                 reason: closing.reason(),
                 retry_delay: closing.retry_delay.and_then(|delay| delay.try_into().ok()).unwrap_or_default(),
             },
@@ -202,7 +203,7 @@ impl<K: Watched> Replica<K> {
         }
     }
 
-    fn start(&mut self, started: Box<v1::StreamStarted>) -> Applied<K> {
+    fn start(&mut self, started: v1::StreamStarted) -> Applied {
         let epoch = started.head.as_ref().map(|head| head.epoch.clone());
         if self.epoch.is_some() && self.epoch != epoch {
             // Another log: its revisions do not compare with those held.
@@ -213,7 +214,7 @@ impl<K: Watched> Replica<K> {
         if started.snapshot_follows {
             self.begin_snapshot();
         }
-        Applied::Started(started)
+        Applied::Started(Box::new(started))
     }
 
     fn begin_snapshot(&mut self) {
@@ -223,51 +224,49 @@ impl<K: Watched> Replica<K> {
         self.stale = self.objects.keys().cloned().collect();
     }
 
-    fn lagged(&mut self, lagged: v1::Lagged) -> Applied<K> {
+    fn lagged(&mut self, lagged: v1::Lagged) -> Applied {
         if lagged.snapshot_follows {
             self.begin_snapshot();
         }
         Applied::Lagged(lagged)
     }
 
-    fn complete(&mut self) -> Applied<K> {
+    fn complete(&mut self) -> Applied {
         self.synced = true;
         let stale = std::mem::take(&mut self.stale);
         let dropped = stale.iter().filter_map(|name| self.objects.remove(name)).map(|held| held.object).collect();
         Applied::Synced { dropped }
     }
 
-    fn change(&mut self, mut change: Box<K::Change>) -> Applied<K> {
-        let Some((item, is_removed)) = K::take(&mut change) else { return Applied::Nothing };
-        if is_removed {
-            return self.remove(&item, change);
+    fn change(&mut self, mut change: v1::ResourceChange) -> Applied {
+        let kind = change.kind();
+        let Some(object) = of_change(change.resource.take()) else { return Applied::Nothing };
+        if kind == Kind::Removed {
+            return self.remove(&object, change);
         }
-        let (name, uid, revision) = K::identity(&item);
-        self.stale.remove(name);
-        let held = self.objects.get(name);
+        self.stale.remove(object.name());
+        let held = self.objects.get(object.name());
         // S6: a revision is told at least once; an old one means nothing.
-        if held.is_some_and(|held| held.uid == uid && revision <= held.revision) {
+        if held.is_some_and(|held| held.uid == object.uid() && object.revision() <= held.revision) {
             return Applied::Nothing;
         }
-        let (name, uid) = (name.to_owned(), uid.to_owned());
-        let after = Arc::new(item);
-        let fresh = Held { uid, revision, object: Arc::clone(&after) };
-        let before = self.objects.insert(name, fresh).map(|held| held.object);
-        Applied::Updated { before, after, change }
+        let after = Arc::new(object);
+        let fresh = Held { uid: after.uid().to_owned(), revision: after.revision(), object: Arc::clone(&after) };
+        let before = self.objects.insert(after.name().to_owned(), fresh).map(|held| held.object);
+        Applied::Updated { before, after, change: Box::new(change) }
     }
 
-    fn remove(&mut self, item: &K::Item, change: Box<K::Change>) -> Applied<K> {
-        let (name, uid, revision) = K::identity(item);
-        let is_ours = self.objects.get(name).is_some_and(|held| {
+    fn remove(&mut self, object: &Object, change: v1::ResourceChange) -> Applied {
+        let is_ours = self.objects.get(object.name()).is_some_and(|held| {
             // The removal of an earlier object of this name, or one older than what is held, is over.
-            uid.is_empty() || (held.uid == uid && revision >= held.revision)
+            object.uid().is_empty() || (held.uid == object.uid() && object.revision() >= held.revision)
         });
         if !is_ours {
             return Applied::Nothing;
         }
-        self.stale.remove(name);
-        match self.objects.remove(name) {
-            Some(held) => Applied::Removed { before: held.object, change },
+        self.stale.remove(object.name());
+        match self.objects.remove(object.name()) {
+            Some(held) => Applied::Removed { before: held.object, change: Box::new(change) },
             None => Applied::Nothing,
         }
     }
@@ -276,7 +275,7 @@ impl<K: Watched> Replica<K> {
         &mut self,
         heartbeat: &v1::Heartbeat,
         position: Option<v1::StreamPosition>,
-    ) -> Result<Applied<K>, StreamFault> {
+    ) -> Result<Applied, StreamFault> {
         if self.synced && !self.partial {
             let own = state_digest(self.objects.iter().map(|(name, held)| (name.as_str(), held.revision)));
             if heartbeat.state_digest.is_some_and(|digest| digest != own) {

@@ -5,7 +5,6 @@ use super::connection::Client;
 use super::error::ClientError;
 use super::locate::Target;
 use super::replica::{Applied, Replica};
-use super::watched::{Alarms, Resources, Watched};
 use crate::wire::v1;
 use crate::wire::v1::stream_closing::Reason;
 use futures_util::future::{BoxFuture, Either, select};
@@ -14,7 +13,7 @@ use std::time::Duration;
 use tonic::Code;
 
 /// Messages of a stream as they come.
-pub type ResponseStream<K = Resources> = BoxStream<'static, Result<<K as Watched>::Response, ClientError>>;
+pub type ResponseStream = BoxStream<'static, Result<v1::WatchResourcesResponse, ClientError>>;
 
 /// 30 seconds: heartbeat interval unless another is asked for.
 const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(30);
@@ -22,9 +21,9 @@ const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(30);
 const SILENCE_GRACE: Duration = Duration::from_secs(5);
 
 /// How streams are opened and time passes: the network, or a test.
-pub trait Transport<K: Watched = Resources>: Send {
+pub trait Transport: Send {
     /// Opens a stream.
-    fn open(&mut self, request: K::Request) -> BoxFuture<'_, Result<ResponseStream<K>, ClientError>>;
+    fn open(&mut self, request: v1::WatchResourcesRequest) -> BoxFuture<'_, Result<ResponseStream, ClientError>>;
     /// Returns after a while.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
     /// A random number.
@@ -52,13 +51,13 @@ pub struct WatchQuery {
 
 /// What a watch tells.
 #[derive(Clone, Debug)]
-pub enum WatchEvent<K: Watched = Resources> {
+pub enum WatchEvent {
     /// A message came and was taken in.
     Message {
         /// As it came.
-        response: Box<K::Response>,
+        response: Box<v1::WatchResourcesResponse>,
         /// What it meant.
-        applied: Applied<K>,
+        applied: Applied,
     },
     /// The stream broke; it is opened again after a pause. The state stays as it was, and may be old.
     Disconnected {
@@ -70,13 +69,13 @@ pub enum WatchEvent<K: Watched = Resources> {
 }
 
 /// A watch on one daemon.
-pub struct Watcher<T, K: Watched = Resources> {
+pub struct Watcher<T> {
     transport: T,
     query: WatchQuery,
-    replica: Replica<K>,
+    replica: Replica,
     backoff: Backoff,
     silence: Duration,
-    stream: Option<ResponseStream<K>>,
+    stream: Option<ResponseStream>,
     /// Pause before the next attempt.
     pause: Duration,
     /// A stream has been opened at least once.
@@ -85,7 +84,7 @@ pub struct Watcher<T, K: Watched = Resources> {
     asked_pause: Option<Duration>,
 }
 
-impl<T, K: Watched> std::fmt::Debug for Watcher<T, K> {
+impl<T> std::fmt::Debug for Watcher<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Watcher")
             .field("query", &self.query)
@@ -94,7 +93,7 @@ impl<T, K: Watched> std::fmt::Debug for Watcher<T, K> {
     }
 }
 
-impl<T: Transport<K>, K: Watched> Watcher<T, K> {
+impl<T: Transport> Watcher<T> {
     /// A watch that opens its first stream when it is asked for its first event.
     pub fn new(transport: T, query: WatchQuery) -> Self {
         let mut replica = query.resume_after.clone().map(Replica::resuming).unwrap_or_default();
@@ -117,7 +116,7 @@ impl<T: Transport<K>, K: Watched> Watcher<T, K> {
     }
 
     /// The state of the objects watched, and the position to store.
-    pub fn replica(&self) -> &Replica<K> {
+    pub fn replica(&self) -> &Replica {
         &self.replica
     }
 
@@ -126,7 +125,7 @@ impl<T: Transport<K>, K: Watched> Watcher<T, K> {
     /// # Errors
     /// The first stream could not be opened (unless the query is patient), or opening again cannot help (permission, malformed filter, closed
     /// by an operator). Everything else is told as [`WatchEvent::Disconnected`] and tried again for ever.
-    pub async fn next(&mut self) -> Result<WatchEvent<K>, ClientError> {
+    pub async fn next(&mut self) -> Result<WatchEvent, ClientError> {
         if self.stream.is_none()
             && let Err(error) = self.open().await
         {
@@ -157,21 +156,24 @@ impl<T: Transport<K>, K: Watched> Watcher<T, K> {
         Ok(())
     }
 
-    fn request(&self) -> K::Request {
+    fn request(&self) -> v1::WatchResourcesRequest {
         let resume_after = self.replica.position().cloned();
         let heartbeat = self.query.heartbeat_interval.and_then(|interval| interval.try_into().ok());
-        let options = v1::StreamOptions {
-            updates_only: self.query.updates_only && resume_after.is_none(),
-            resume_after,
-            delivery_mode: self.query.mode.into(),
-            gap_policy: v1::GapPolicy::Resync.into(),
-            heartbeat_interval: heartbeat,
-            ..v1::StreamOptions::default()
-        };
-        K::request(&self.query.classes, &self.query.filter, options)
+        v1::WatchResourcesRequest {
+            kinds: self.query.classes.iter().map(|class| i32::from(*class)).collect(),
+            filter: self.query.filter.clone(),
+            options: Some(v1::StreamOptions {
+                updates_only: self.query.updates_only && resume_after.is_none(),
+                resume_after,
+                delivery_mode: self.query.mode.into(),
+                gap_policy: v1::GapPolicy::Resync.into(),
+                heartbeat_interval: heartbeat,
+                ..v1::StreamOptions::default()
+            }),
+        }
     }
 
-    fn take(&mut self, response: K::Response) -> Result<WatchEvent<K>, ClientError> {
+    fn take(&mut self, response: v1::WatchResourcesResponse) -> Result<WatchEvent, ClientError> {
         let applied = match self.replica.apply(response.clone()) {
             Ok(applied) => applied,
             Err(fault) => {
@@ -203,7 +205,7 @@ impl<T: Transport<K>, K: Watched> Watcher<T, K> {
         self.silence = if interval.is_zero() { Duration::from_secs(86_400) } else { interval * 2 + SILENCE_GRACE };
     }
 
-    fn failed(&mut self, error: ClientError) -> Result<WatchEvent<K>, ClientError> {
+    fn failed(&mut self, error: ClientError) -> Result<WatchEvent, ClientError> {
         let is_gap = error.refusal().is_some_and(|refusal| refusal.code == Code::OutOfRange);
         let is_hopeless = !self.was_open && !self.query.patient;
         if !is_gap && (is_hopeless || error.is_permanent()) {
@@ -219,7 +221,7 @@ impl<T: Transport<K>, K: Watched> Watcher<T, K> {
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "the end of every path of `next`")]
-    fn ended(&mut self, why: &str) -> Result<WatchEvent<K>, ClientError> {
+    fn ended(&mut self, why: &str) -> Result<WatchEvent, ClientError> {
         self.stream = None;
         let own = self.backoff.pause(self.transport.chance());
         self.pause = match self.asked_pause.take() {
@@ -242,45 +244,35 @@ impl Client {
     pub fn watch(target: &Target, query: WatchQuery) -> Watcher<Network> {
         Watcher::new(Network { target: target.clone() }, query)
     }
+}
 
-    /// Watches the alarm list of a daemon, reconnecting as long as it takes. Classes of the query mean nothing here;
-    /// without a mode every transition is told.
-    pub fn watch_alarms(target: &Target, query: WatchQuery) -> Watcher<Network, Alarms> {
-        Watcher::new(Network { target: target.clone() }, query)
+impl Transport for Network {
+    fn open(&mut self, request: v1::WatchResourcesRequest) -> BoxFuture<'_, Result<ResponseStream, ClientError>> {
+        Box::pin(async move {
+            let client = Self::client(&self.target).await?;
+            let endpoint = self.target.endpoint.clone();
+            let opened = client.inventory().watch_resources(request).await;
+            let stream = opened.map_err(|status| ClientError::from_status(&status, &endpoint))?.into_inner();
+            let stream = stream.map(move |item| item.map_err(|status| ClientError::from_status(&status, &endpoint)));
+            let stream: ResponseStream = stream.boxed();
+            Ok(stream)
+        })
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+
+    fn chance(&self) -> u64 {
+        uuid::Uuid::new_v4().as_u64_pair().1
     }
 }
 
-/// Opens a stream by the method of a service.
-macro_rules! network {
-    ($kind:ident, $client:ident, $method:ident) => {
-        impl Transport<$kind> for Network {
-            fn open(
-                &mut self,
-                request: <$kind as Watched>::Request,
-            ) -> BoxFuture<'_, Result<ResponseStream<$kind>, ClientError>> {
-                Box::pin(async move {
-                    let client = Client::connect(&self.target).await?;
-                    let endpoint = self.target.endpoint.clone();
-                    let opened = client.$client().$method(request).await;
-                    let stream = opened.map_err(|status| ClientError::from_status(&status, &endpoint))?.into_inner();
-                    let failed = move |status: tonic::Status| ClientError::from_status(&status, &endpoint);
-                    let stream: ResponseStream<$kind> = stream.map(move |item| item.map_err(&failed)).boxed();
-                    Ok(stream)
-                })
-            }
-
-            fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-                Box::pin(tokio::time::sleep(duration))
-            }
-
-            fn chance(&self) -> u64 {
-                uuid::Uuid::new_v4().as_u64_pair().1
-            }
-        }
-    };
+impl Network {
+    async fn client(target: &Target) -> Result<Client, ClientError> {
+        Client::connect(target).await
+    }
 }
-network!(Resources, inventory, watch_resources);
-network!(Alarms, alarm_service, watch_alarms);
 
 #[cfg(test)]
 mod tests;

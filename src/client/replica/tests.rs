@@ -48,7 +48,7 @@ fn change(kind: Kind, (name, uid, revision): (&str, &str, u64)) -> v1::ResourceC
 
 /// A replica after a snapshot of two hosts at revision 2.
 fn synced() -> (Replica, Script) {
-    let (mut replica, mut script) = (Replica::<Resources>::default(), Script::default());
+    let (mut replica, mut script) = (Replica::default(), Script::default());
     replica.begin_stream();
     let messages = [
         script.started("e1", true),
@@ -111,7 +111,7 @@ fn a_lost_message_ends_the_stream_but_keeps_the_position() {
 
 #[test]
 fn a_stream_begins_with_its_start_message() {
-    let (mut replica, mut script) = (Replica::<Resources>::default(), Script::default());
+    let (mut replica, mut script) = (Replica::default(), Script::default());
     replica.begin_stream();
     let fault = replica.apply(script.synced(1)).expect_err("no start");
     assert_eq!(fault, StreamFault::NotStarted);
@@ -182,7 +182,7 @@ fn a_digest_that_differs_asks_for_a_snapshot() {
 
 #[test]
 fn a_caller_who_keeps_the_objects_is_not_asked_for_their_digest() {
-    let mut replica = Replica::<Resources>::resuming(position("e1", 4));
+    let mut replica = Replica::resuming(position("e1", 4));
     let mut script = Script::default();
     replica.begin_stream();
     replica.apply(script.started("e1", false)).expect("healthy");
