@@ -19,12 +19,20 @@ use std::time::{Duration, Instant};
 use tonic::{Request, Response, Status};
 use v1::admin_service_server::AdminService;
 
-/// Notifications of `WatchResources`, by the names 3GPP TS 28.532 gives them.
-const NOTIFICATIONS: [&str; 5] = [
+/// Notifications of `WatchResources` and `WatchAlarms`, by the names 3GPP TS 28.532 gives them.
+const NOTIFICATIONS: [&str; 13] = [
     "notifyMOICreation",
     "notifyMOIDeletion",
     "notifyMOIAttributeValueChanges",
+    "notifyNewAlarm",
+    "notifyNewSecAlarm",
+    "notifyChangedAlarm",
+    "notifyClearedAlarm",
+    "notifyAckStateChanged",
+    "notifyCorrelatedNotificationChanged",
+    "notifyComments",
     "notifyPotentialFaultyAlarmList",
+    "notifyAlarmListRebuilt",
     "notifyHeartbeat",
 ];
 

@@ -35,7 +35,7 @@ impl Alarms {
             Ok(Err(error)) => return Err(Failure::new(Reason::StoreBusy, error.to_string())),
             Err(_) => return Err(Failure::new(Reason::Internal, "the history could not be read")),
         };
-        Ok(response(page, &start))
+        Ok(response(&page, &start))
     }
 }
 
@@ -73,7 +73,7 @@ pub(super) fn time(field: &str, time: Option<prost_types::Timestamp>) -> Result<
     convert::time_from(time).map(Some).ok_or_else(|| Failure::field(field, "is out of range"))
 }
 
-fn response(page: ClosedAlarmPage, start: &PageStart) -> v1::ListAlarmHistoryResponse {
+fn response(page: &ClosedAlarmPage, start: &PageStart) -> v1::ListAlarmHistoryResponse {
     let mut response = v1::ListAlarmHistoryResponse::default();
     let mut bytes = 0;
     let mut last: Option<u64> = None;

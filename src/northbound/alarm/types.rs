@@ -24,7 +24,7 @@ impl Alarms {
         };
         let shown = |of: &&AlarmTypeDescriptor| convert::alarm_type(of, availability(of, &hosts));
         Ok(v1::ListAlarmTypesResponse {
-            alarm_types: types.iter().filter(wanted).map(|of| shown(of)).collect(),
+            alarm_types: types.iter().filter(wanted).map(shown).collect(),
             version: version(&types),
         })
     }

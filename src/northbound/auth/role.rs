@@ -145,7 +145,7 @@ mod tests {
         for role in [Role::Viewer, Role::Cluster, Role::Auditor, Role::SecurityAdministrator] {
             assert!(granted_to(role).is_empty(), "{role:?}");
         }
-        assert_eq!(granted_to(Role::Administrator).len(), 20, "all of them");
+        assert_eq!(granted_to(Role::Administrator).len(), 19, "all of them");
         for role in [Role::Reporter, Role::Auditor, Role::SecurityAdministrator] {
             assert!(!role.grants("alarms.list"), "{role:?}");
         }

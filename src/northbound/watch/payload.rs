@@ -8,7 +8,7 @@ use crate::wire::v1;
 #[derive(Clone, Debug)]
 pub enum Said<C> {
     /// First message.
-    Started(v1::StreamStarted),
+    Started(Box<v1::StreamStarted>),
     /// State or change.
     Change(Box<C>),
     /// The snapshot or catch-up is complete.
@@ -47,7 +47,7 @@ macro_rules! envelope {
             position: Some($position),
             message_number: $number,
             message: Some(match $said {
-                $crate::northbound::watch::Said::Started(started) => Message::Started(started),
+                $crate::northbound::watch::Said::Started(started) => Message::Started(*started),
                 $crate::northbound::watch::Said::Change(change) => Message::Change(*change),
                 $crate::northbound::watch::Said::SyncComplete(complete) => Message::SyncComplete(complete),
                 $crate::northbound::watch::Said::Heartbeat(heartbeat) => Message::Heartbeat(heartbeat),

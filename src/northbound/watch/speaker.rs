@@ -34,16 +34,18 @@ impl<P: Payload> Speaker<P> {
     /// The message of an item.
     pub fn answer(&mut self, item: StreamItem) -> P::Response {
         let said = match item.event {
-            StreamEvent::Started { head, oldest, snapshot_follows, status } => Said::Started(v1::StreamStarted {
-                head: Some(self.place(head)),
-                oldest: Some(self.place(oldest)),
-                snapshot_follows,
-                effective_options: Some(self.effective.clone()),
-                vrm_id: self.vrm_id.clone(),
-                system_dn: self.published.dn.dn(&crate::model::Name::vrm()),
-                server_version: self.version.clone(),
-                list_status: Some(published::list_status(&status)),
-            }),
+            StreamEvent::Started { head, oldest, snapshot_follows, status } => {
+                Said::Started(Box::new(v1::StreamStarted {
+                    head: Some(self.place(head)),
+                    oldest: Some(self.place(oldest)),
+                    snapshot_follows,
+                    effective_options: Some(self.effective.clone()),
+                    vrm_id: self.vrm_id.clone(),
+                    system_dn: self.published.dn.dn(&crate::model::Name::vrm()),
+                    server_version: self.version.clone(),
+                    list_status: Some(published::list_status(&status)),
+                }))
+            }
             StreamEvent::Change(delivery) => Said::Change(Box::new(P::change(&self.published, &delivery))),
             StreamEvent::SyncComplete { object_count } => Said::SyncComplete(v1::SyncComplete { object_count }),
             StreamEvent::Heartbeat { object_count, state_digest } => Said::Heartbeat(v1::Heartbeat {
