@@ -189,6 +189,13 @@ impl EngineHandle {
         let _ = self.urgent.send(report).await;
     }
 
+    /// Tells conditions of the VRM itself: notification sinks, certificates, settings, its disk, hosts it left
+    /// out. Whoever told that one is there tells when it is over; what stood before a restart is to be judged
+    /// anew. Waits while the inbox is full.
+    pub async fn own_conditions(&self, signs: Vec<fault::Sign>) {
+        self.report_urgent(Report::Own(signs)).await;
+    }
+
     /// Reports what a poll read, at most 256 facts. Waits while the inbox is full.
     pub async fn report_bulk(&self, report: Report) {
         let _ = self.bulk.send(report).await;

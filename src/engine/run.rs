@@ -2,6 +2,7 @@
 
 use super::command::{CommandError, Envelope};
 use super::handle::EngineHandle;
+use super::load::{self, Load};
 use super::pending::{Pending, Window};
 use super::registry::Registry;
 use super::report::{Assignment, Cause, Report};
@@ -15,7 +16,7 @@ use crate::hypervisor::port::Opener;
 use crate::inventory::{Inventory, InventorySettings};
 use crate::model::object::Tombstone;
 use crate::model::registration::HostRegistration;
-use crate::model::{ChangeSource, Object, Timestamp};
+use crate::model::{ChangeSource, Object, ObjectClass, Timestamp};
 use crate::store::{self, Ack, RequestRow, StoreCondition, StoreHandle};
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,6 +112,7 @@ pub fn start(
         changes: parts.changes,
         clock: parts.clock,
         window: Window::default(),
+        load: Load::default(),
         next_id: 1,
         condition: StoreCondition::Good,
         rebuilt: parts.rebuilt,
@@ -135,6 +137,7 @@ struct Task {
     changes: Arc<ChangeLog>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     window: Window,
+    load: Load,
     next_id: u64,
     condition: StoreCondition,
     rebuilt: bool,
@@ -148,10 +151,15 @@ impl Task {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         // What the restart itself changed: everything is unknown until read.
-        self.finish(Instant::now(), Outcome::default(), ChangeSource::Resync);
+        let now = (self.clock)();
+        self.engine.own_conditions(vec![load::of_store(self.condition)], now);
+        self.finish(Instant::now(), now, Outcome::default(), ChangeSource::Resync);
         loop {
             self.vitals.beat();
             let open = !self.window.is_full();
+            if !open {
+                self.load.crowded();
+            }
             let alarm_due = self.alarm_due();
             // Cancel-safety: `recv` and `tick` lose nothing when another arm wins.
             tokio::select! {
@@ -167,13 +175,16 @@ impl Task {
                 _ = tick.tick() => {
                     let begun = Instant::now();
                     let now = (self.clock)();
+                    let load = self.load.judge();
+                    self.engine.own_conditions(vec![load], now);
                     self.engine.tick(now);
-                    self.finish(begun, Outcome::default(), ChangeSource::ResourceOperation);
+                    self.finish(begun, now, Outcome::default(), ChangeSource::ResourceOperation);
                 }
                 () = tokio::time::sleep(alarm_due) => {
                     let begun = Instant::now();
-                    self.engine.tick((self.clock)());
-                    self.finish(begun, Outcome::default(), ChangeSource::ResourceOperation);
+                    let now = (self.clock)();
+                    self.engine.tick(now);
+                    self.finish(begun, now, Outcome::default(), ChangeSource::ResourceOperation);
                 }
                 Some(report) = inboxes.bulk.recv(), if open => self.report(report),
             }
@@ -190,9 +201,9 @@ impl Task {
         let begun = Instant::now();
         let judged = matches!(report, Report::Link { .. });
         let now = (self.clock)();
-        let source = source_of(&report);
+        let (source, seen) = (source_of(&report), seen(&report).unwrap_or(now).min(now));
         self.engine.report(report, now);
-        self.finish(begun, Outcome::default(), source);
+        self.finish(begun, seen, Outcome::default(), source);
         if judged {
             self.publish_status();
         }
@@ -214,12 +225,12 @@ impl Task {
                 tracing::warn!(warning, "host registration");
             }
         }
-        self.finish(begun, outcome, ChangeSource::ManagementOperation);
+        self.finish(begun, now, outcome, ChangeSource::ManagementOperation);
         self.publish_status();
     }
 
-    /// Hands the turn's changes to the store.
-    fn finish(&mut self, begun: Instant, outcome: Outcome, source: ChangeSource) {
+    /// Hands the turn's changes to the store; what led to them was seen at `seen`.
+    fn finish(&mut self, begun: Instant, seen: Timestamp, outcome: Outcome, source: ChangeSource) {
         let effects = self.engine.take_effects(source, (self.clock)());
         let count = effects.changes.len();
         let mut transaction = outcome.transaction;
@@ -235,10 +246,14 @@ impl Task {
         } else {
             transaction.id = self.next_id;
             self.next_id += 1;
-            self.window.push(Pending { id: transaction.id, changes: effects.changes, replies: outcome.replies });
+            let alarms = effects.changes.iter().any(|change| change.object.class() == ObjectClass::Alarm);
+            let seen = alarms.then_some(seen);
+            let (id, changes, replies) = (transaction.id, effects.changes, outcome.replies);
+            self.window.push(Pending { id, changes, replies, seen });
             self.store.submit(transaction);
         }
         self.vitals.set_outstanding(self.window.len());
+        self.load.turn(begun.elapsed());
         self.vitals.turn(begun.elapsed(), count);
     }
 
@@ -248,6 +263,9 @@ impl Task {
                 let Some(pending) = self.window.pop(id) else {
                     return Some(EngineEnd::StoreFailed(format!("transaction {id} was acknowledged out of order")));
                 };
+                if let Some(seen) = pending.seen {
+                    self.vitals.alarms_committed((self.clock)().since(seen));
+                }
                 self.changes.publish(&pending.changes);
                 pending.replies.into_iter().for_each(|reply| reply());
                 self.vitals.set_outstanding(self.window.len());
@@ -257,6 +275,9 @@ impl Task {
             Ack::Condition(condition) => {
                 tracing::warn!(?condition, "store");
                 self.condition = condition;
+                let now = (self.clock)();
+                self.engine.own_conditions(vec![load::of_store(condition)], now);
+                self.finish(Instant::now(), now, Outcome::default(), ChangeSource::ResourceOperation);
                 self.publish_status();
                 None
             }
@@ -284,6 +305,15 @@ fn alarm_id(now: Timestamp) -> Uuid {
     let (seconds, nanos) = now.seconds_and_nanos();
     let seconds = u64::try_from(seconds).unwrap_or(0);
     Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos.unsigned_abs()))
+}
+
+/// When what a report tells was seen, if it says so: the waiting in the inbox is a part of the latency.
+fn seen(report: &Report) -> Option<Timestamp> {
+    match report {
+        Report::Link { time, .. } => Some(*time),
+        Report::Observed { cause: Cause::Event, observation, .. } => Some(observation.time),
+        _ => None,
+    }
 }
 
 /// What the changes of a report's turn are marked with.

@@ -8,6 +8,7 @@ use crate::model::alarm_command::{AlarmCommand, AlarmOutcome, AlarmRefusal, Alar
 use crate::model::annotation::Maintenance;
 use crate::model::observation::{Fact, Observation};
 use crate::model::{Change, ChangeKind, ChangeSource, HostId, Name, Object, Timestamp};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Longest reason of a maintenance, in characters.
@@ -70,7 +71,7 @@ impl Engine {
     ) {
         let content = format!("{command:?}");
         let result = self.requests.repeated(context, &content).map(|repeated| match repeated {
-            Some(_) => (self.outcomes(repeated_targets(command)), Held::No),
+            Some(_) => (self.outcomes(command), Held::No),
             None => self.alarm_acts(context, command, &content, now, outcome),
         });
         answer(outcome, reply, result);
@@ -84,6 +85,11 @@ impl Engine {
         now: Timestamp,
         outcome: &mut Outcome,
     ) -> (Vec<AlarmOutcome>, Held) {
+        let asked = asked(&command);
+        let reported = match &command {
+            AlarmCommand::Report(condition) => Some((condition.alarm_type.clone(), condition.object.clone())),
+            _ => None,
+        };
         let (command, mut refused) = self.check_etags(context, command);
         let acts = match command {
             Some(command) => self.fault.command(command, &context.actor, context.validate_only, &self.inventory, now),
@@ -93,9 +99,15 @@ impl Engine {
         let target = acts.first().map_or_else(Name::vrm, |(name, _)| name.clone());
         let done = acts.iter().any(|(_, result)| result.is_ok()) && !context.validate_only;
         refused.extend(acts.into_iter().map(|(name, result)| {
-            let result = result.map(|()| self.inventory.object(&name).cloned());
+            let about = match &reported {
+                Some((alarm_type, object)) => self.fault.alarm_of(alarm_type, object).cloned(),
+                None => Some(name.clone()),
+            };
+            let result = result.map(|()| about.and_then(|about| self.inventory.object(&about).cloned()));
             AlarmOutcome { name, result }
         }));
+        // In the order asked; related alarms after them.
+        refused.sort_by_key(|outcome| asked.get(&outcome.name).copied().unwrap_or(usize::MAX));
         if !done {
             return (refused, Held::No);
         }
@@ -138,12 +150,18 @@ impl Engine {
         (Some(AlarmCommand::Act { targets: fresh, related, act }), refused)
     }
 
-    fn outcomes(&self, targets: Vec<AlarmTarget>) -> Vec<AlarmOutcome> {
+    /// What a repeated command is about, as it is now.
+    fn outcomes(&self, command: AlarmCommand) -> Vec<AlarmOutcome> {
+        if let AlarmCommand::Report(condition) = command {
+            let about = self.fault.alarm_of(&condition.alarm_type, &condition.object);
+            let result = Ok(about.and_then(|about| self.inventory.object(about).cloned()));
+            return vec![AlarmOutcome { name: condition.object, result }];
+        }
         let outcome = |target: AlarmTarget| {
             let result = Ok(self.inventory.object(&target.name).cloned());
             AlarmOutcome { name: target.name, result }
         };
-        targets.into_iter().map(outcome).collect()
+        repeated_targets(command).into_iter().map(outcome).collect()
     }
 
     /// Begins or ends the maintenance of a host.
@@ -184,6 +202,16 @@ impl Engine {
     }
 }
 
+/// Places of the targets in the request.
+fn asked(command: &AlarmCommand) -> HashMap<Name, usize> {
+    match command {
+        AlarmCommand::Act { targets, .. } => {
+            targets.iter().enumerate().map(|(at, target)| (target.name.clone(), at)).collect()
+        }
+        _ => HashMap::new(),
+    }
+}
+
 fn repeated_targets(command: AlarmCommand) -> Vec<AlarmTarget> {
     match command {
         AlarmCommand::Act { targets, .. } => targets,
@@ -191,7 +219,7 @@ fn repeated_targets(command: AlarmCommand) -> Vec<AlarmTarget> {
         | AlarmCommand::DeleteShelf(name)
         | AlarmCommand::PutProfile { name, .. }
         | AlarmCommand::DeleteProfile(name) => vec![AlarmTarget { name, etag: String::new() }],
-        AlarmCommand::Report(condition) => vec![AlarmTarget { name: condition.object, etag: String::new() }],
+        AlarmCommand::Report(_) => Vec::new(),
     }
 }
 

@@ -17,6 +17,8 @@ use std::time::SystemTime;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+mod alarms;
+
 /// An engine on a state directory; assignments are kept, no collector runs.
 struct Rig {
     handle: EngineHandle,
@@ -24,6 +26,9 @@ struct Rig {
     stop: CancellationToken,
     task: tokio::task::JoinHandle<EngineEnd>,
     assignments: mpsc::UnboundedReceiver<Assignment>,
+    vitals: Arc<super::EngineVitals>,
+    /// Speaks in the store's name.
+    acks: mpsc::UnboundedSender<crate::store::Ack>,
 }
 
 fn now() -> Timestamp {
@@ -42,6 +47,15 @@ fn rig(directory: &Path) -> Rig {
     };
     let log = Arc::new(ChangeLog::new(restored, Arc::clone(&journal.reader) as Arc<dyn TransitionHistory>));
     let (sender, assignments) = mpsc::unbounded_channel();
+    let (acks, acks_inbox) = mpsc::unbounded_channel();
+    let (forward, mut from_store) = (acks.clone(), journal.acks);
+    tokio::spawn(async move {
+        while let Some(ack) = from_store.recv().await {
+            if forward.send(ack).is_err() {
+                return;
+            }
+        }
+    });
     let stop = CancellationToken::new();
     let parts = EngineParts {
         settings: InventorySettings::default(),
@@ -53,15 +67,15 @@ fn rig(directory: &Path) -> Rig {
         requests: loaded.requests,
         rebuilt: false,
         store: journal.store,
-        acks: journal.acks,
+        acks: acks_inbox,
         changes: Arc::clone(&log),
         opener: Arc::new(SimOpener::new(SimSetup { clock: Arc::new(now), profile: Profile::Monitor })),
         assignments: sender,
         removal_guard: 0.1,
         clock: Arc::new(now),
     };
-    let (handle, _, task) = start(parts, stop.clone());
-    Rig { handle, log, stop, task, assignments }
+    let (handle, vitals, task) = start(parts, stop.clone());
+    Rig { handle, log, stop, task, assignments, vitals, acks }
 }
 
 impl Rig {

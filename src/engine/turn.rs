@@ -5,7 +5,7 @@ use super::pending::HeldReply;
 use super::registry::Registry;
 use super::report::{Cause, LinkState, Report};
 use super::requests::Requests;
-use crate::fault::Surveillance;
+use crate::fault::{Hearing, Surveillance};
 use crate::inventory::{Evidence, Inventory, LinkStanding};
 use crate::model::annotation::{Expectation, ExpectationOrigin, ExpectationSetting, limits};
 use crate::model::registration::{HostOrigin, HostRegistration};
@@ -35,6 +35,10 @@ pub(super) struct Outcome {
 impl Engine {
     /// Applies a report.
     pub(super) fn report(&mut self, report: Report, now: Timestamp) {
+        self.fault.hear(match &report {
+            Report::Observed { cause: Cause::Poll | Cause::Resync, .. } => Hearing::Poll,
+            _ => Hearing::Event,
+        });
         match report {
             Report::Link { key, time, state, generation, hypervisor } => {
                 if !self.registry.watches(&key) {

@@ -1,6 +1,7 @@
 //! What people and programs ask of the alarm list, carried out.
 
 use super::catalogue::{self, AlarmType};
+use super::conditions::{ConditionKey, REPORTED_BY};
 use super::finding::{Finding, Sign};
 use super::list::{RecordEffect, Telling};
 use super::record;
@@ -9,6 +10,7 @@ use crate::model::alarm::{AlarmMatch, ClearingKind, ClearingRule, limits};
 use crate::model::alarm_command::{AlarmAct, AlarmCommand, AlarmRefusal, ReportedCondition};
 use crate::model::relation::Topology;
 use crate::model::{Actor, AlarmProfile, AlarmShelf, Body, Name, Timestamp};
+use std::collections::BTreeSet;
 
 /// Rules of one kind at most.
 const RULES: usize = 1_000;
@@ -29,6 +31,7 @@ impl Surveillance {
         world: &dyn Topology,
         now: Timestamp,
     ) -> Vec<ActResult> {
+        self.list.at(now);
         match command {
             AlarmCommand::Act { targets, related, act } => {
                 let names = targets.into_iter().map(|target| target.name).collect();
@@ -58,10 +61,10 @@ impl Surveillance {
     fn with_related(&self, names: Vec<Name>) -> Vec<Name> {
         let mut all = names.clone();
         for name in &names {
-            let explained =
-                |other: &Name| self.list.get(other).is_some_and(|alarm| alarm.root_cause.as_ref() == Some(name));
-            all.extend(self.list.names().into_iter().filter(|other| !names.contains(other) && explained(other)));
+            all.extend(self.list.explained_by(name));
         }
+        let mut seen = BTreeSet::new();
+        all.retain(|name| seen.insert(name.clone()));
         all
     }
 
@@ -77,7 +80,9 @@ impl Surveillance {
         let alarm = self.list.get(name).ok_or_else(|| AlarmRefusal::NotFound(name.clone()))?;
         check_text(act)?;
         let by_hand = AlarmType::parse(&alarm.alarm_type)
-            .is_none_or(|kind| catalogue::descriptor(kind).clearing == ClearingRule::Manual);
+            .is_none_or(|kind| catalogue::descriptor(kind).clearing == ClearingRule::Manual)
+            // A reporter that went away will never say that it is over.
+            || alarm.attributes.contains_key(REPORTED_BY);
         match act {
             AlarmAct::Clear(_) if alarm.is_active() && !by_hand && !self.is_orphan(name, world) => {
                 return Err(AlarmRefusal::NotClearable(name.clone()));
@@ -103,6 +108,8 @@ impl Surveillance {
                 self.list.change(name, |alarm| told(record::acknowledge(alarm, actor, comment, now)));
                 if self.list.get(name).is_some_and(|alarm| !alarm.is_active()) {
                     self.list.remove(name);
+                } else if self.orphans.contains_key(name) {
+                    self.bury(name, world, now);
                 }
             }
             AlarmAct::Unacknowledge(comment) => {
@@ -111,7 +118,9 @@ impl Surveillance {
             AlarmAct::Clear(comment) => {
                 if let Some(key) = self.key_of(name) {
                     self.conditions.forget(&key);
+                    self.witness_gone(&key, world, now);
                 }
+                self.orphans.remove(name);
                 self.clear_record_by(name, ClearingKind::Manual, Some(actor), comment, world, now);
             }
             AlarmAct::Comment(text) => {
@@ -130,10 +139,10 @@ impl Surveillance {
         }
     }
 
-    fn key_of(&self, name: &Name) -> Option<super::conditions::ConditionKey> {
+    pub(super) fn key_of(&self, name: &Name) -> Option<ConditionKey> {
         let alarm = self.list.get(name)?;
         let alarm_type = AlarmType::parse(&alarm.alarm_type)?;
-        Some(super::conditions::ConditionKey { object: alarm.object.clone(), alarm_type })
+        Some(ConditionKey { object: alarm.object.clone(), alarm_type })
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one request")]
@@ -254,7 +263,8 @@ impl Surveillance {
             return Err(invalid("object", &format!("is a {class}; {} is raised for {known}", descriptor.id)));
         }
         check_length("text", &condition.text)?;
-        if condition.active && self.conditions.keys().len() >= REPORTED {
+        let key = ConditionKey { object: condition.object.clone(), alarm_type };
+        if condition.active && !self.conditions.stands(&key) && self.conditions.reported() >= REPORTED {
             return Err(AlarmRefusal::TooMany(60));
         }
         if dry {
@@ -264,7 +274,7 @@ impl Surveillance {
         let mut finding = Finding::new(alarm_type, &condition.object, text.as_str());
         finding.severity = condition.severity;
         finding.attributes.clone_from(&condition.attributes);
-        finding.attributes.insert("reported_by".to_owned(), actor.principal.clone());
+        finding.attributes.insert(REPORTED_BY.to_owned(), actor.principal.clone());
         let sign = match condition.active {
             true => Sign::Present(Box::new(finding)),
             false => Sign::Over { alarm_type, object: condition.object.clone() },

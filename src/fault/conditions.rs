@@ -37,6 +37,8 @@ impl ConditionKey {
 pub struct Timing {
     /// It must stand so long before it is told.
     pub hold_on: Duration,
+    /// It waits so long for others of its kind, which may show a common cause (operations.md F8).
+    pub wait: Duration,
     /// It must be over so long before it is cleared.
     pub hold_off: Duration,
     /// Nothing says that it is over: it is when it was not seen for `hold_off`.
@@ -54,7 +56,14 @@ pub enum Step {
         since: Timestamp,
     },
     /// It was detected again, perhaps with other words or another severity.
-    Again(Box<Finding>),
+    Again {
+        /// It.
+        finding: Box<Finding>,
+        /// It was over for a while and its clear was held back.
+        returned: bool,
+    },
+    /// It is over, but comes and goes so often that its clear is held back.
+    Held(ConditionKey),
     /// It is over.
     Clear(ConditionKey),
 }
@@ -82,6 +91,8 @@ pub struct Conditions {
     standing: HashMap<ConditionKey, Condition>,
     by_owner: HashMap<Name, BTreeSet<ConditionKey>>,
     due: BTreeSet<(Timestamp, ConditionKey)>,
+    /// How many of them were reported from outside.
+    reported: usize,
     /// When conditions came back, for toggle detection.
     returns: HashMap<ConditionKey, VecDeque<Timestamp>>,
 }
@@ -97,36 +108,56 @@ impl Conditions {
     /// The condition is there.
     pub fn present(&mut self, finding: Finding, timing: Timing, now: Timestamp) -> Option<Step> {
         let key = ConditionKey::of(&finding);
-        let quiet_due = timing.quiet_time.then(|| now.plus(timing.hold_off));
-        let Some(mut condition) = self.take(&key) else {
-            if timing.hold_on.is_zero() {
-                let condition = Condition { finding, since: now, phase: Phase::Told, timing, due: quiet_due };
-                let step = Step::Raise { finding: Box::new(condition.finding.clone()), since: now };
-                self.put(key, condition);
-                return Some(step);
-            }
-            let due = Some(now.plus(timing.hold_on));
-            self.put(key, Condition { finding, since: now, phase: Phase::Pending, timing, due });
-            return None;
+        let Some(condition) = self.take(&key) else {
+            let condition = Condition { finding, since: now, phase: Phase::Pending, timing, due: None };
+            return self.pend(key, condition, now);
         };
         let changed = condition.finding != finding;
-        let step = match condition.phase {
-            Phase::Pending => None,
-            Phase::Ending => {
-                self.note_return(&key, now);
-                condition.phase = Phase::Told;
-                condition.due = quiet_due;
-                Some(Step::Again(Box::new(finding.clone())))
-            }
-            Phase::Told => {
-                condition.due = quiet_due;
-                (changed || timing.quiet_time).then(|| Step::Again(Box::new(finding.clone())))
-            }
-        };
-        condition.finding = finding;
-        condition.timing = timing;
+        let phase = condition.phase;
+        let mut condition = Condition { finding, timing, ..condition };
+        if phase == Phase::Pending {
+            return self.pend(key, condition, now);
+        }
+        if phase == Phase::Ending {
+            self.note_return(&key, now);
+        }
+        condition.phase = Phase::Told;
+        condition.due = timing.quiet_time.then(|| now.plus(timing.hold_off));
+        let returned = phase == Phase::Ending;
+        let step = (changed || returned || timing.quiet_time)
+            .then(|| Step::Again { finding: Box::new(condition.finding.clone()), returned });
         self.put(key, condition);
         step
+    }
+
+    /// Lets a condition wait as long as its timing says, which may be no longer.
+    fn pend(&mut self, key: ConditionKey, mut condition: Condition, now: Timestamp) -> Option<Step> {
+        let due = condition.since.plus(condition.timing.hold_on.max(condition.timing.wait));
+        if due > now {
+            condition.due = Some(due);
+            self.put(key, condition);
+            return None;
+        }
+        Some(self.raise(key, condition, now))
+    }
+
+    fn raise(&mut self, key: ConditionKey, mut condition: Condition, now: Timestamp) -> Step {
+        condition.phase = Phase::Told;
+        condition.due = condition.timing.quiet_time.then(|| now.plus(condition.timing.hold_off));
+        let step = Step::Raise { finding: Box::new(condition.finding.clone()), since: condition.since };
+        self.put(key, condition);
+        step
+    }
+
+    /// Ends a condition's waiting for others; it is raised if it need not stand longer.
+    pub fn hasten(&mut self, key: &ConditionKey, now: Timestamp) -> Option<Step> {
+        let mut condition = self.take(key)?;
+        if condition.phase != Phase::Pending {
+            self.put(key.clone(), condition);
+            return None;
+        }
+        condition.timing.wait = Duration::ZERO;
+        self.pend(key.clone(), condition, now)
     }
 
     /// The condition is over.
@@ -139,11 +170,8 @@ impl Conditions {
             self.put(key.clone(), condition);
             return None;
         }
-        let hold_off = if self.toggles(key, now) {
-            condition.timing.hold_off.max(TOGGLE_WINDOW)
-        } else {
-            condition.timing.hold_off
-        };
+        let toggles = self.toggles(key, now);
+        let hold_off = if toggles { condition.timing.hold_off.max(TOGGLE_WINDOW) } else { condition.timing.hold_off };
         if hold_off.is_zero() {
             self.note_return(key, now);
             return Some(Step::Clear(key.clone()));
@@ -151,7 +179,7 @@ impl Conditions {
         condition.phase = Phase::Ending;
         condition.due = Some(now.plus(hold_off));
         self.put(key.clone(), condition);
-        None
+        toggles.then(|| Step::Held(key.clone()))
     }
 
     /// The condition is over at once, whatever its hold-off; true if it had been told.
@@ -167,12 +195,9 @@ impl Conditions {
             if due > now {
                 break;
             }
-            let Some(mut condition) = self.take(&key) else { continue };
+            let Some(condition) = self.take(&key) else { continue };
             if condition.phase == Phase::Pending {
-                condition.phase = Phase::Told;
-                condition.due = condition.timing.quiet_time.then(|| now.plus(condition.timing.hold_off));
-                steps.push(Step::Raise { finding: Box::new(condition.finding.clone()), since: condition.since });
-                self.put(key, condition);
+                steps.push(self.raise(key, condition, now));
             } else {
                 steps.push(Step::Clear(key));
             }
@@ -201,6 +226,21 @@ impl Conditions {
         self.by_owner.get(object).map(|keys| keys.iter().cloned().collect()).unwrap_or_default()
     }
 
+    /// Since when the condition is there, if it stands.
+    pub fn since(&self, key: &ConditionKey) -> Option<Timestamp> {
+        self.standing.get(key).filter(|condition| condition.phase != Phase::Ending).map(|condition| condition.since)
+    }
+
+    /// True if the condition was told and is not over.
+    pub fn is_told(&self, key: &ConditionKey) -> bool {
+        self.standing.get(key).is_some_and(|condition| condition.phase == Phase::Told)
+    }
+
+    /// How many conditions that somebody reported stand.
+    pub fn reported(&self) -> usize {
+        self.reported
+    }
+
     /// Every condition, told or not.
     pub fn keys(&self) -> Vec<ConditionKey> {
         self.standing.keys().cloned().collect()
@@ -223,6 +263,7 @@ impl Conditions {
 
     fn take(&mut self, key: &ConditionKey) -> Option<Condition> {
         let condition = self.standing.remove(key)?;
+        self.reported -= usize::from(is_reported(&condition));
         let place = owner(&key.object);
         if let Some(keys) = self.by_owner.get_mut(&place) {
             keys.remove(key);
@@ -241,6 +282,14 @@ impl Conditions {
             self.due.insert((due, key.clone()));
         }
         self.by_owner.entry(owner(&key.object)).or_default().insert(key.clone());
+        self.reported += usize::from(is_reported(&condition));
         self.standing.insert(key, condition);
     }
+}
+
+/// Attribute that names who reported a condition.
+pub const REPORTED_BY: &str = "reported_by";
+
+fn is_reported(condition: &Condition) -> bool {
+    condition.finding.attributes.contains_key(REPORTED_BY)
 }

@@ -6,10 +6,13 @@
 use super::catalogue::{self, AlarmType};
 use super::conditions::ConditionKey;
 use super::list::AlarmList;
-use super::place::owner;
+use super::place::{class_of, owner};
 use crate::model::alarm::{ImpactedObject, limits};
-use crate::model::relation::{Topology, dependents};
+use crate::model::relation::Topology;
 use crate::model::{Body, Name, Object};
+
+/// Class of a mounted filesystem of a host.
+const FILESYSTEM: &str = "HostFilesystem";
 
 /// What an object stands on: its parent, host, backings, pools and networks; nearest first.
 pub(super) fn supports(object: &Object) -> Vec<Name> {
@@ -39,6 +42,21 @@ pub(super) fn supports(object: &Object) -> Vec<Name> {
     found
 }
 
+/// What a mounted filesystem of a host lies on, if that is known.
+pub(super) fn backing_of_filesystem(world: &dyn Topology, object: &Name) -> Option<Name> {
+    if class_of(object) != FILESYSTEM {
+        return None;
+    }
+    let host = object.host_id()?;
+    let mount = object.id();
+    let known = world.object(&Name::host(&host))?;
+    let Body::Host(body) = &known.body else { return None };
+    body.filesystems
+        .iter()
+        .any(|filesystem| filesystem.mount_point == mount)
+        .then(|| Name::storage_backing(&crate::model::storage::backing_of_path(&host, &mount, &body.filesystems)))
+}
+
 /// The active alarm that explains a condition best: the one of the lowest rank.
 pub(super) fn root_of(
     list: &AlarmList,
@@ -48,9 +66,14 @@ pub(super) fn root_of(
 ) -> Option<Name> {
     let owner = owner(&key.object);
     let known = world.object(&owner);
-    let object = hint.or(known.as_deref());
-    let mut places = vec![owner];
-    places.extend(object.map(supports).unwrap_or_default());
+    let object = hint.filter(|hint| hint.name == owner).or(known.as_deref());
+    let mut places = vec![owner.clone()];
+    places.extend(backing_of_filesystem(world, &key.object));
+    match object {
+        Some(object) => places.extend(supports(object)),
+        None => places.extend([Name::cluster(), Name::vrm()]),
+    }
+    places.dedup();
     let mut best: Option<(u32, Name)> = None;
     for place in places {
         for name in list.about(&place) {
@@ -60,6 +83,7 @@ pub(super) fn root_of(
             if itself
                 || !catalogue::rules(kind).explains.contains(&key.alarm_type)
                 || !encloses(&alarm.object, &key.object)
+                || !concerns(world, &alarm.object, object)
             {
                 continue;
             }
@@ -70,6 +94,17 @@ pub(super) fn root_of(
         }
     }
     best.map(|(_, name)| topmost(list, name))
+}
+
+/// False if the cause is a filesystem that the object does not lie on: one mount that hangs is not the
+/// trouble of everything on its host.
+fn concerns(world: &dyn Topology, cause: &Name, object: Option<&Object>) -> bool {
+    let (Some(object), Some(backing)) = (object, backing_of_filesystem(world, cause)) else { return true };
+    match &object.body {
+        Body::VirtualMachine(vm) => vm.backing_sources.iter().any(|source| Name::storage_backing(source) == backing),
+        Body::StoragePool(pool) => Name::storage_backing(&pool.backing_source) == backing,
+        _ => true,
+    }
 }
 
 /// True unless both are parts of one object and different ones: one disk does not explain another.
@@ -90,14 +125,19 @@ fn topmost(list: &AlarmList, name: Name) -> Name {
     name
 }
 
-/// Active alarms that a new alarm explains, ordered by name.
-pub(super) fn explained_by(list: &AlarmList, world: &dyn Topology, root: &ConditionKey) -> Vec<Name> {
+/// Active alarms that a new alarm may explain, ordered by name; `seen` are conditions that show it.
+pub(super) fn explained_by(
+    list: &AlarmList,
+    world: &dyn Topology,
+    root: &ConditionKey,
+    seen: &[ConditionKey],
+) -> Vec<Name> {
     let explains = &catalogue::rules(root.alarm_type).explains;
     if explains.is_empty() {
         return Vec::new();
     }
     let place = owner(&root.object);
-    let mut places = dependents(world, &place);
+    let mut places = world.dependents(&place);
     places.push(place);
     let explained = |name: &Name| {
         list.get(name).is_some_and(|alarm| {
@@ -109,7 +149,9 @@ pub(super) fn explained_by(list: &AlarmList, world: &dyn Topology, root: &Condit
                 && encloses(&root.object, &alarm.object)
         })
     };
-    let mut names: Vec<Name> = places.iter().flat_map(|place| list.about(place)).filter(explained).collect();
+    let about = places.iter().flat_map(|place| list.about(place));
+    let shown = seen.iter().filter_map(|key| list.active(key).cloned());
+    let mut names: Vec<Name> = about.chain(shown).filter(explained).collect();
     names.sort();
     names.dedup();
     names
@@ -118,7 +160,8 @@ pub(super) fn explained_by(list: &AlarmList, world: &dyn Topology, root: &Condit
 /// Virtual machines that suffer when something at an object is wrong: the first ones, and how many.
 pub(super) fn impacted(world: &dyn Topology, object: &Name) -> (Vec<ImpactedObject>, u32) {
     let place = owner(object);
-    let mut suffering: Vec<ImpactedObject> = dependents(world, &place)
+    let mut suffering: Vec<ImpactedObject> = world
+        .dependents(&place)
         .into_iter()
         .filter_map(|name| world.object(&name))
         .filter(|object| matches!(object.body, Body::VirtualMachine(_)))

@@ -13,25 +13,41 @@ const TOGETHER: Duration = Duration::from_secs(15);
 /// Fewer lost hosts are no isolation.
 const LEAST: usize = 3;
 
-/// Whether the VRM is cut off; nothing if no host is lost and none was.
-pub(super) fn judge(lost: &BTreeMap<HostId, Timestamp>, world: &dyn Topology, now: Timestamp) -> Option<Sign> {
-    let total = world.objects(ObjectClass::Host).len();
-    let latest = lost.values().max().copied().unwrap_or(now);
+/// Whether the VRM is cut off, given what was found before if it is. Nothing if nothing changes.
+pub(super) fn judge(
+    lost: &BTreeMap<HostId, Timestamp>,
+    standing: Option<&Finding>,
+    world: &dyn Topology,
+) -> Option<Sign> {
+    let hosts = world.objects(ObjectClass::Host);
+    let connected = hosts.iter().filter(|host| !host.state.unknown).count();
+    let latest = lost.values().max().copied().unwrap_or_default();
     let together: BTreeSet<&HostId> =
         lost.iter().filter(|(_, since)| latest.since(**since) <= TOGETHER).map(|(host, _)| host).collect();
-    if together.len() < LEAST || together.len() * 2 < total {
-        let over = Sign::Over { alarm_type: AlarmType::VrmIsolated, object: Name::vrm() };
-        return (lost.len() * 2 < total || total == 0).then_some(over);
+    let former =
+        standing.map_or(0, |finding| finding.attributes.get("lost").and_then(|n| n.parse().ok()).unwrap_or(LEAST));
+    if together.len() >= LEAST.max(former + 1) && together.len() >= connected {
+        return Some(Sign::Present(Box::new(found(&together, together.len() + connected, world))));
     }
+    let standing = standing?;
+    // Hosts that are not judged yet after a restart are not back.
+    let missing = hosts.len() - connected;
+    Some(if missing * 2 <= former {
+        Sign::Over { alarm_type: AlarmType::VrmIsolated, object: Name::vrm() }
+    } else {
+        Sign::Present(Box::new(standing.clone()))
+    })
+}
+
+fn found(together: &BTreeSet<&HostId>, total: usize, world: &dyn Topology) -> Finding {
     let hosts: Vec<&str> = together.iter().take(10).map(|host| host.as_str()).collect();
     let mut text = format!("{} of {total} hosts were lost within {} s", together.len(), TOGETHER.as_secs());
-    if let Some((key, value)) = common_place(&together, world) {
+    if let Some((key, value)) = common_place(together, world) {
         text.push_str(&format!("; all lost hosts are in {key} {value}"));
     }
-    let finding = Finding::new(AlarmType::VrmIsolated, &Name::vrm(), text)
+    Finding::new(AlarmType::VrmIsolated, &Name::vrm(), text)
         .with("hosts", hosts.join(" "))
-        .with("lost", together.len().to_string());
-    Some(Sign::Present(Box::new(finding)))
+        .with("lost", together.len().to_string())
 }
 
 /// Rack or zone that all lost hosts share, if not all hosts do.

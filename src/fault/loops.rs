@@ -14,6 +14,12 @@ const FAILURES: usize = 3;
 /// Within this time.
 const WINDOW: Duration = Duration::from_secs(600);
 
+/// Machines remembered before those that did not fail lately are forgotten: 1,000.
+const REMEMBERED: usize = 1_000;
+
+/// What is told of one failure by several signs comes within this time: 10 s.
+const ONE_FAILURE: Duration = Duration::from_secs(10);
+
 /// When machines failed lately.
 #[derive(Debug, Default)]
 pub(super) struct CrashLoops {
@@ -21,15 +27,20 @@ pub(super) struct CrashLoops {
 }
 
 impl CrashLoops {
-    /// A condition was raised or seen again; answers what follows for its machine.
-    pub(super) fn raised(&mut self, key: &ConditionKey, now: Timestamp) -> Option<Sign> {
+    /// A condition was raised or came back; answers what follows for its machine.
+    pub(super) fn failed(&mut self, key: &ConditionKey, now: Timestamp) -> Option<Sign> {
         use AlarmType::{VmCrashed, VmGuestPanicked, VmWatchdogFired};
         if !matches!(key.alarm_type, VmCrashed | VmGuestPanicked | VmWatchdogFired) {
             return None;
         }
         let machine = owner(&key.object);
-        self.failures.retain(|_, times| times.back().is_some_and(|last| now.since(*last) < WINDOW));
+        if self.failures.len() > REMEMBERED {
+            self.failures.retain(|_, times| times.back().is_some_and(|last| now.since(*last) < WINDOW));
+        }
         let times = self.failures.entry(machine.clone()).or_default();
+        if times.back().is_some_and(|last| now.since(*last) < ONE_FAILURE) {
+            return None;
+        }
         times.push_back(now);
         times.retain(|time| now.since(*time) < WINDOW);
         let count = times.len();

@@ -8,6 +8,8 @@
 //! An alarm is identified by (object, type); types come from `catalogue.toml`. What an operator does
 //! to alarms comes in as commands.
 
+mod absorption;
+mod backing;
 pub mod catalogue;
 mod command;
 mod conditions;
@@ -23,10 +25,12 @@ mod record;
 mod rules;
 mod surveillance;
 mod telling;
+mod upkeep;
+mod witness;
 
 pub use finding::{Finding, Sign};
 pub use list::RecordEffect;
-pub use surveillance::{AlarmIds, FaultCounters, FaultSettings, Surveillance};
+pub use surveillance::{AlarmIds, FaultCounters, FaultSettings, Hearing, Surveillance};
 
 #[cfg(test)]
 mod tests;

@@ -1,41 +1,62 @@
 //! What stands above single alarms: lost hosts, maintenance, shelves and profiles.
 
 use super::catalogue::{self, AlarmType};
+use super::conditions::ConditionKey;
 use super::list::Telling;
 use super::place::{class_of, owner};
 use super::record::{self, ObjectAtRaise};
 use super::rules::{self, Candidate, Grading};
-use super::surveillance::{Surveillance, found_severity};
+use super::surveillance::{SETTLE, Surveillance, found_severity};
 use crate::model::alarm::{AlarmTransition, ClearingKind, Reliability, Shelving, Suppression};
 use crate::model::host::ConnectionState;
 use crate::model::relation::Topology;
-use crate::model::state::AdministrativeState;
+use crate::model::state::{AdministrativeState, StateReason};
 use crate::model::{Alarm, Body, HostId, Name, Object, ObjectClass, Timestamp};
 use std::collections::BTreeMap;
-use std::time::Duration;
-
-/// After the end of maintenance conditions may settle so long before they are told: 120 s (F24).
-const SETTLE: Duration = Duration::from_secs(120);
 
 /// Types that tell of the maintenance itself.
 const MAINTENANCE: [AlarmType; 2] = [AlarmType::HostOutOfService, AlarmType::MaintenanceOverrun];
+
+/// Types that tell of the contact to a host: they are current while it is away.
+fn is_about_contact(alarm: &Alarm) -> bool {
+    use AlarmType::{
+        EventChannelStalled, HostAgentLost, HostConnectionUnstable, HostDown, HostOutOfService, HostQuarantined,
+        HostUnreachable, HypervisorAuthFailed, HypervisorServiceFailed, MaintenanceOverrun, SourceRefused,
+    };
+    AlarmType::parse(&alarm.alarm_type).is_some_and(|kind| {
+        matches!(
+            kind,
+            EventChannelStalled
+                | HostAgentLost
+                | HostConnectionUnstable
+                | HostDown
+                | HostOutOfService
+                | HostQuarantined
+                | HostUnreachable
+                | HypervisorAuthFailed
+                | HypervisorServiceFailed
+                | MaintenanceOverrun
+                | SourceRefused
+        )
+    })
+}
 
 impl Surveillance {
     /// A host came, went, or its maintenance began or ended.
     pub(super) fn host_seen(&mut self, object: &Object, world: &dyn Topology, now: Timestamp) {
         let (Body::Host(body), Some(host)) = (&object.body, object.name.host_id()) else { return };
-        let lost = matches!(body.connection_state, ConnectionState::Lost | ConnectionState::Refused);
-        match (lost, self.lost.contains_key(&host)) {
-            (true, false) => {
-                self.lost.insert(host.clone(), now);
-                self.rely(&host, Reliability::SourceUnreachable { since: now }, now);
+        let unreachable = object.state.reason.code == StateReason::HOST_UNREACHABLE;
+        match body.connection_state {
+            ConnectionState::Lost if unreachable => {
+                // After a restart: hosts that were lost one by one were not lost together.
+                let known = ConditionKey { object: object.name.clone(), alarm_type: AlarmType::HostUnreachable };
+                let since = self.conditions.since(&known).unwrap_or(now);
+                self.lost.entry(host.clone()).or_insert(since);
             }
-            (false, true) if object.state.unknown => {}
-            (false, true) => {
-                self.lost.remove(&host);
-                self.rely(&host, Reliability::Ok, now);
-            }
-            _ => {}
+            // Not judged yet: as it was.
+            ConnectionState::Connecting => {}
+            // It answers, if only to refuse, or its other services do (F15).
+            _ => drop(self.lost.remove(&host)),
         }
         self.judge_isolation(world, now);
         let locked = object.state.administrative == Some(AdministrativeState::Locked);
@@ -47,17 +68,22 @@ impl Surveillance {
         }
     }
 
-    /// Marks the alarms of a host as the last known, or as current again.
-    fn rely(&mut self, host: &HostId, reliability: Reliability, now: Timestamp) {
-        for name in self.list.on_host(host) {
-            let about_link = |alarm: &Alarm| {
-                owner(&alarm.object) == Name::host(host) || alarm.object.class() == Some(ObjectClass::Hypervisor)
-            };
+    /// Marks the alarms of an object as the last known while nobody can read it, or as current again. An
+    /// object that is not read yet after a restart is left as it was: nothing new is known.
+    pub(super) fn rely_on(&mut self, object: &Object, now: Timestamp) {
+        let unknown = object.state.unknown;
+        if unknown && matches!(object.state.reason.code.as_str(), StateReason::NOT_YET_SEEN | "") {
+            return;
+        }
+        for name in self.list.about(&object.name) {
+            self.orphans.remove(&name);
             self.list.change(&name, |alarm| {
-                if alarm.reliability == reliability || !alarm.is_active() || about_link(alarm) {
+                let away = alarm.reliability != Reliability::Ok;
+                if away == unknown || !alarm.is_active() || (unknown && is_about_contact(alarm)) {
                     return None;
                 }
-                alarm.reliability = reliability;
+                alarm.reliability =
+                    if unknown { Reliability::SourceUnreachable { since: now } } else { Reliability::Ok };
                 record::note(alarm, now, AlarmTransition::ReliabilityChanged, None, None);
                 Some(Telling::Merged)
             });
@@ -66,7 +92,12 @@ impl Surveillance {
 
     /// Half of the hosts gone at once is our own fault (operations.md F12).
     pub(super) fn judge_isolation(&mut self, world: &dyn Topology, now: Timestamp) {
-        let verdict = super::isolation::judge(&self.lost, world, now);
+        let key = ConditionKey { object: Name::vrm(), alarm_type: AlarmType::VrmIsolated };
+        let standing = self.conditions.finding(&key);
+        if self.lost.is_empty() && standing.is_none() {
+            return;
+        }
+        let verdict = super::isolation::judge(&self.lost, standing, world);
         self.signs(verdict.into_iter().collect(), world, now);
     }
 
@@ -114,14 +145,10 @@ impl Surveillance {
         Some(Shelving { shelf: shelf.clone(), expire_time: rule.expire_time })
     }
 
-    /// Puts every alarm on the shelf that takes it now, and counts.
+    /// Puts every alarm on the shelf that takes it now.
     pub(super) fn shelve_anew(&mut self, world: &dyn Topology, now: Timestamp) {
-        let mut counts: BTreeMap<Name, u32> = BTreeMap::new();
         for name in self.list.names() {
             let shelving = self.shelving(&name, None, world, now);
-            if let Some(shelving) = &shelving {
-                *counts.entry(shelving.shelf.clone()).or_default() += 1;
-            }
             self.list.change(&name, |alarm| {
                 if alarm.shelved == shelving {
                     return None;
@@ -132,9 +159,6 @@ impl Surveillance {
                 Some(Telling::Separate)
             });
         }
-        for (name, shelf) in &mut self.shelves {
-            shelf.shelved_count.0 = counts.get(name).copied().unwrap_or(0);
-        }
     }
 
     /// Applies profiles anew to every condition that stands.
@@ -143,14 +167,19 @@ impl Surveillance {
             let Some(finding) = self.conditions.finding(&key).cloned() else { continue };
             let grading = self.grading_for(key.alarm_type, &key.object, None, world);
             if grading.off {
-                self.conditions.forget(&key);
-                self.clear(&key, ClearingKind::Automatic, world, now);
+                self.end(&key, ClearingKind::Automatic, world, now);
                 continue;
             }
             let important = self.is_important(&key.object, None, world);
             let severity = grading.severity(found_severity(&finding, important));
             if let Some(name) = self.list.active(&key).cloned() {
                 self.list.change(&name, |alarm| record::regrade(alarm, severity, now).then_some(Telling::Separate));
+            }
+        }
+        // What was off may be there, and holds may have become shorter.
+        for class in ObjectClass::RESOURCES {
+            for object in world.objects(class) {
+                self.object_seen(&object, world, now);
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::finding::Finding;
 use crate::model::alarm::{
     Acknowledgement, AlarmComment, AlarmState, AlarmTransition, AlarmTypeDescriptor, Clearing, ClearingKind,
-    ExternalReference, PerceivedSeverity, StatusChange, limits,
+    ExternalReference, PerceivedSeverity, Reliability, StatusChange, limits,
 };
 use crate::model::{Actor, Alarm, HostId, Timestamp};
 
@@ -63,6 +63,7 @@ pub fn re_raise(
     alarm.clear_time = None;
     alarm.clearing = None;
     alarm.acknowledgement = None;
+    alarm.reliability = Reliability::Ok;
     begin(alarm, finding, severity, since, now, AlarmTransition::ReRaised);
 }
 
@@ -101,25 +102,39 @@ fn tell(alarm: &mut Alarm, finding: &Finding) {
     alarm.security.clone_from(&finding.security);
 }
 
-/// The condition of an active alarm was detected again; true if people have to be told.
-pub fn again(alarm: &mut Alarm, finding: &Finding, severity: PerceivedSeverity, now: Timestamp) -> bool {
+/// What a repeated detection changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repetition {
+    /// The severity: a transition.
+    Severity,
+    /// Text or details: to be told some time.
+    Words,
+    /// Nothing but the count.
+    Nothing,
+}
+
+/// The condition of an active alarm was detected again.
+pub fn again(alarm: &mut Alarm, finding: &Finding, severity: PerceivedSeverity, now: Timestamp) -> Repetition {
     alarm.repeat_count.0 += 1;
     alarm.last_repeat_time.0 = Some(now);
-    if severity != alarm.perceived_severity {
-        alarm.perceived_severity = severity;
-        alarm.highest_severity = alarm.highest_severity.max(severity);
-        alarm.status_change_time = now;
-        tell(alarm, finding);
-        note(alarm, now, AlarmTransition::SeverityChanged, None, None);
-        return true;
-    }
-    let told = alarm.text == finding.text && alarm.attributes == finding.attributes;
+    let words = alarm.text != finding.text || alarm.attributes != finding.attributes;
     tell(alarm, finding);
-    if !told {
-        alarm.status_change_time = now;
-        note(alarm, now, AlarmTransition::Updated, None, None);
+    if regrade(alarm, severity, now) {
+        return Repetition::Severity;
     }
-    !told
+    if !words {
+        return Repetition::Nothing;
+    }
+    alarm.status_change_time = now;
+    note_latest(alarm, now, AlarmTransition::Updated);
+    Repetition::Words
+}
+
+/// True if the alarm is grave and its object, or one that suffers from it, supports a cloud service.
+pub fn affects_service(alarm: &Alarm) -> bool {
+    let services =
+        !alarm.service_refs.is_empty() || alarm.impacted.iter().any(|object| !object.service_refs.is_empty());
+    services && alarm.perceived_severity >= PerceivedSeverity::Major
 }
 
 /// The severity changes without a new detection (a profile changed); true if it did.
@@ -129,6 +144,7 @@ pub fn regrade(alarm: &mut Alarm, severity: PerceivedSeverity, now: Timestamp) -
     }
     alarm.perceived_severity = severity;
     alarm.highest_severity = alarm.highest_severity.max(severity);
+    alarm.service_affecting = affects_service(alarm);
     alarm.status_change_time = now;
     note(alarm, now, AlarmTransition::SeverityChanged, None, None);
     true
@@ -207,6 +223,15 @@ pub fn note(
     let text = remark.filter(|remark| !remark.is_empty()).unwrap_or(&alarm.text).to_owned();
     alarm.history.push(StatusChange { time: now, transition, severity: alarm.perceived_severity, text, actor });
     drop_oldest(&mut alarm.history, limits::HISTORY);
+}
+
+/// As [`note`], but in the place of the last entry if that one tells of the same without an actor: what
+/// happens often must not push everything else out.
+pub fn note_latest(alarm: &mut Alarm, now: Timestamp, transition: AlarmTransition) {
+    if alarm.history.last().is_some_and(|last| last.transition == transition && last.actor.is_none()) {
+        alarm.history.pop();
+    }
+    note(alarm, now, transition, None, None);
 }
 
 fn drop_oldest<T>(kept: &mut Vec<T>, limit: usize) {

@@ -1,27 +1,31 @@
 //! Alarm surveillance (ITU-T Q.821) as a whole: what is seen goes in, what becomes of alarm records
 //! comes out.
 
+use super::absorption::Absorption;
+use super::backing::BackingEvidence;
 use super::catalogue::{self, AlarmType};
 use super::conditions::{ConditionKey, Conditions, Step, Timing};
 use super::detect;
 use super::finding::{Finding, Sign};
-use super::list::{AlarmList, RecordEffect, Telling};
+use super::list::{AlarmList, RecordEffect};
 use super::loops::CrashLoops;
 use super::place::owner;
-use super::record;
 use super::rules::Grading;
 use crate::model::alarm::ClearingKind;
-use crate::model::incident::Incident;
+use crate::model::incident::{Incident, IncidentKind};
 use crate::model::name::DnScheme;
 use crate::model::relation::Topology;
 use crate::model::{
-    Actor, Alarm, AlarmProfile, AlarmShelf, Body, HostId, Name, Object, ObjectClass, OutsideChanges, PerceivedSeverity,
+    Alarm, AlarmProfile, AlarmShelf, Body, HostId, Name, Object, ObjectClass, OutsideChanges, PerceivedSeverity,
     Timestamp,
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
+
+/// After the end of maintenance conditions may settle so long before they are told: 120 s (F24).
+pub(super) const SETTLE: Duration = Duration::from_secs(120);
 
 /// What surveillance needs of the settings.
 #[derive(Clone, Debug)]
@@ -64,6 +68,18 @@ pub struct FaultCounters {
     pub reclassified: u64,
     /// Cleared alarms that left before they were acknowledged, because the list was full.
     pub crowded_out: u64,
+    /// Changes of text, count or children that were told together with a later one.
+    pub coalesced: u64,
+}
+
+/// How something came to be seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hearing {
+    /// The hypervisor told it: alarms are told at once and linked to their root later.
+    #[default]
+    Event,
+    /// It was read because it was time: alarms may wait up to 2 s for others of the same cause.
+    Poll,
 }
 
 /// The alarm list with all that decides about it.
@@ -74,13 +90,21 @@ pub struct Surveillance {
     pub(super) shelves: BTreeMap<Name, AlarmShelf>,
     pub(super) profiles: BTreeMap<Name, AlarmProfile>,
     /// Conditions that stand and are told by another alarm.
-    pub(super) absorbed: HashMap<Name, BTreeSet<ConditionKey>>,
+    pub(super) absorbed: Absorption,
+    /// What shows that a storage backing may be lost.
+    pub(super) backings: BackingEvidence,
+    /// Alarms about objects that are gone, which say that they failed, and since when they are gone.
+    pub(super) orphans: BTreeMap<Name, Timestamp>,
+    /// Whether what is seen now was polled: then it may wait for others of its kind.
+    pub(super) hearing: Hearing,
+    /// Nothing was done yet after a restart that needs the managed world.
+    pub(super) waking: bool,
     pub(super) loops: CrashLoops,
     /// Hosts whose maintenance is over, and until when they settle.
     pub(super) settling: BTreeMap<HostId, Timestamp>,
     /// Hosts in maintenance.
     pub(super) locked: BTreeSet<HostId>,
-    /// Hosts that are lost, since when.
+    /// Hosts that do not answer on any path, since when.
     pub(super) lost: BTreeMap<HostId, Timestamp>,
     pub(super) counters: FaultCounters,
     pub(super) ids: AlarmIds,
@@ -102,7 +126,11 @@ impl Surveillance {
             list: AlarmList::default(),
             shelves: BTreeMap::new(),
             profiles: BTreeMap::new(),
-            absorbed: HashMap::new(),
+            absorbed: Absorption::default(),
+            backings: BackingEvidence::default(),
+            orphans: BTreeMap::new(),
+            hearing: Hearing::Event,
+            waking: true,
             loops: CrashLoops::default(),
             settling: BTreeMap::new(),
             locked: BTreeSet::new(),
@@ -110,7 +138,10 @@ impl Surveillance {
             counters: FaultCounters::default(),
             ids,
         };
-        for record in records {
+        // Rules before what they grade.
+        let (alarms, rules): (Vec<_>, Vec<_>) =
+            records.iter().partition(|record| matches!(record.body, Body::Alarm(_)));
+        for record in rules.into_iter().chain(alarms) {
             surveillance.restore_record(record, now);
         }
         surveillance.configure_profiles();
@@ -126,6 +157,10 @@ impl Surveillance {
                     let finding = finding_of(alarm, alarm_type);
                     let timing = timing(alarm_type, &self.grading(alarm_type, alarm));
                     self.conditions.restore(finding, timing, alarm.raise_time, now);
+                }
+                if let (true, Some(host)) = (alarm.suppressed_by.is_some(), &alarm.host) {
+                    // Still locked, or its time to settle was not over: seeing the host will tell.
+                    self.settling.insert(host.clone(), now.plus(SETTLE));
                 }
                 self.list.restore(&record.name, (**alarm).clone());
             }
@@ -162,12 +197,24 @@ impl Surveillance {
 
     /// What became of records since the last call, in order.
     pub fn take_effects(&mut self) -> Vec<RecordEffect> {
+        self.count_shelved();
         self.list.take_effects()
     }
 
     /// What was merged or dropped so far.
     pub fn counters(&self) -> FaultCounters {
-        self.counters
+        FaultCounters { coalesced: self.list.coalesced(), ..self.counters }
+    }
+
+    /// How what is seen from now on came to be seen.
+    pub fn hear(&mut self, hearing: Hearing) {
+        self.hearing = hearing;
+    }
+
+    /// The listed alarm of a type about an object.
+    pub fn alarm_of(&self, alarm_type: &str, object: &Name) -> Option<&Name> {
+        let alarm_type = AlarmType::parse(alarm_type)?;
+        self.list.of(&ConditionKey { object: object.clone(), alarm_type })
     }
 
     /// Records by word: `critical` … `indeterminate` for active ones, and `cleared`.
@@ -180,6 +227,8 @@ impl Surveillance {
         if !object.class().is_resource() {
             return;
         }
+        self.list.at(now);
+        self.rely_on(object, now);
         if let Body::Host(_) = &object.body {
             self.host_seen(object, world, now);
         }
@@ -207,130 +256,147 @@ impl Surveillance {
         for finding in assessment.findings {
             self.present(finding, hint, world, now);
         }
-        for key in over {
-            self.over(&key, world, now);
+        self.all_over(&over, world, now);
+    }
+
+    /// Conditions are over, all before any alarm ends: what one alarm absorbed must not be told for a moment.
+    pub(super) fn all_over(&mut self, keys: &[ConditionKey], world: &dyn Topology, now: Timestamp) {
+        let steps: Vec<Step> = keys.iter().filter_map(|key| self.conditions.over(key, now)).collect();
+        for key in keys {
+            self.absorbed.drop(key);
+            // While its clear is held back it is a child like any other.
+            if self.conditions.finding(key).is_none() {
+                self.witness_gone(key, world, now);
+            }
+        }
+        for step in steps {
+            self.step(step, None, world, now);
         }
     }
 
     /// An object is gone: its alarms end, except those that say it failed (operations.md F18).
     pub fn object_gone(&mut self, object: &Object, world: &dyn Topology, now: Timestamp) {
+        self.list.at(now);
+        let mut ended = Vec::new();
         for key in self.conditions.of_owner(&object.name) {
-            if catalogue::descriptor(key.alarm_type).survives_object && self.list.active(&key).is_some() {
-                continue;
+            let survivor = self.list.active(&key).filter(|_| catalogue::descriptor(key.alarm_type).survives_object);
+            match survivor {
+                Some(name) => drop(self.orphans.insert(name.clone(), now)),
+                None => ended.push(key),
             }
-            if self.conditions.forget(&key) {
-                self.clear(&key, ClearingKind::ObjectGone, world, now);
-            }
+        }
+        let told: Vec<&ConditionKey> = ended.iter().filter(|key| self.conditions.forget(key)).collect();
+        for key in &ended {
+            self.absorbed.drop(key);
+            self.witness_gone(key, world, now);
+        }
+        for key in told {
+            self.clear(key, ClearingKind::ObjectGone, world, now);
         }
         if let Some(host) = object.name.host_id().filter(|_| object.class() == ObjectClass::Host) {
             self.lost.remove(&host);
             self.locked.remove(&host);
             self.settling.remove(&host);
+            self.judge_isolation(world, now);
         }
     }
 
     /// Something happened at a host.
     pub fn incident(&mut self, host: &HostId, incident: &Incident, world: &dyn Topology, now: Timestamp) {
-        let signs = detect::signs(host, incident, world);
-        self.signs(signs, world, now);
+        self.list.at(now);
+        let prompt = is_prompt(&incident.kind);
+        for sign in detect::signs(host, incident, world) {
+            self.sign(sign, prompt, world, now);
+        }
     }
 
     /// Facts that are judged already: about the VRM itself, or reported from outside.
     pub fn signs(&mut self, signs: Vec<Sign>, world: &dyn Topology, now: Timestamp) {
+        self.list.at(now);
         for sign in signs {
-            match sign {
-                Sign::Present(finding) => self.present(*finding, None, world, now),
-                Sign::Over { alarm_type, object } => self.over(&ConditionKey { object, alarm_type }, world, now),
-            }
+            self.sign(sign, false, world, now);
         }
+    }
+
+    fn sign(&mut self, sign: Sign, prompt: bool, world: &dyn Topology, now: Timestamp) {
+        match sign {
+            Sign::Present(finding) if prompt => self.present_now(*finding, world, now),
+            Sign::Present(finding) => self.present(*finding, None, world, now),
+            Sign::Over { alarm_type, object } => self.all_over(&[ConditionKey { object, alarm_type }], world, now),
+        }
+    }
+
+    /// A condition that an event told: what has to stand for a while if it is polled need not.
+    fn present_now(&mut self, finding: Finding, world: &dyn Topology, now: Timestamp) {
+        let grading = self.grading_for(finding.alarm_type, &finding.object, None, world);
+        let timing = Timing { hold_on: Duration::ZERO, ..timing(finding.alarm_type, &grading) };
+        self.present_graded(finding, grading.off, timing, None, world, now);
     }
 
     pub(super) fn present(&mut self, finding: Finding, hint: Option<&Object>, world: &dyn Topology, now: Timestamp) {
         let key = ConditionKey::of(&finding);
         let grading = self.grading_for(key.alarm_type, &key.object, hint, world);
-        if grading.off {
-            if self.conditions.forget(&key) {
-                self.clear(&key, ClearingKind::Automatic, world, now);
-            }
+        let mut timing = timing(key.alarm_type, &grading);
+        if self.hearing == Hearing::Poll && !self.conditions.stands(&key) {
+            let important = self.is_important(&key.object, hint, world);
+            timing.wait = self.wait_for_others(&key, grading.severity(found_severity(&finding, important)), world);
+        }
+        self.present_graded(finding, grading.off, timing, hint, world, now);
+    }
+
+    fn present_graded(
+        &mut self,
+        finding: Finding,
+        off: bool,
+        timing: Timing,
+        hint: Option<&Object>,
+        world: &dyn Topology,
+        now: Timestamp,
+    ) {
+        let key = ConditionKey::of(&finding);
+        if off {
+            self.end(&key, ClearingKind::Automatic, world, now);
             return;
         }
-        match self.conditions.present(finding, timing(key.alarm_type, &grading), now) {
-            Some(step) => self.step(step, hint, world, now),
-            // Restored alarms were told by an earlier process: nothing new to say.
-            None => {}
+        let step = self.conditions.present(finding, timing, now);
+        // What several of these show is told before them: the parent first (operations.md F8).
+        self.witness(&key, timing.hold_on, world, now);
+        if let Some(step) = step {
+            self.step(step, hint, world, now);
         }
     }
 
-    pub(super) fn over(&mut self, key: &ConditionKey, world: &dyn Topology, now: Timestamp) {
-        if let Some(step) = self.conditions.over(key, now) {
-            self.step(step, None, world, now);
+    /// A condition is no condition any more, whatever its hold-off.
+    pub(super) fn end(&mut self, key: &ConditionKey, kind: ClearingKind, world: &dyn Topology, now: Timestamp) {
+        let told = self.conditions.forget(key);
+        self.absorbed.drop(key);
+        self.witness_gone(key, world, now);
+        if told {
+            self.clear(key, kind, world, now);
         }
     }
 
-    fn step(&mut self, step: Step, hint: Option<&Object>, world: &dyn Topology, now: Timestamp) {
+    pub(super) fn step(&mut self, step: Step, hint: Option<&Object>, world: &dyn Topology, now: Timestamp) {
         match step {
             Step::Raise { finding, since } => self.raise(&finding, since, hint, world, now),
-            Step::Again(finding) => self.again(&finding, hint, world, now),
-            Step::Clear(key) => self.clear(&key, ClearingKind::Automatic, world, now),
-        }
-    }
-
-    /// Does what is due: holds that end, quiet times, shelves, acknowledgements by the system.
-    pub fn tick(&mut self, world: &dyn Topology, now: Timestamp) {
-        for step in self.conditions.tick(now) {
-            self.step(step, None, world, now);
-        }
-        let settled: Vec<HostId> =
-            self.settling.iter().filter(|(_, due)| **due <= now).map(|(host, _)| host.clone()).collect();
-        for host in settled {
-            self.settling.remove(&host);
-            self.suppress_anew(&host, now);
-        }
-        if !self.lost.is_empty() {
-            self.judge_isolation(world, now);
-        }
-        self.expire_shelves(world, now);
-        self.acknowledge_old(now);
-    }
-
-    fn expire_shelves(&mut self, world: &dyn Topology, now: Timestamp) {
-        let expired: Vec<Name> = self
-            .shelves
-            .iter()
-            .filter(|(_, shelf)| shelf.expire_time.is_some_and(|expire| expire <= now))
-            .map(|(name, _)| name.clone())
-            .collect();
-        if expired.is_empty() {
-            return;
-        }
-        for name in expired {
-            self.shelves.remove(&name);
-            self.list.tell(RecordEffect::Remove { name });
-        }
-        self.shelve_anew(world, now);
-    }
-
-    fn acknowledge_old(&mut self, now: Timestamp) {
-        let Some(after) = self.settings.acknowledge_cleared_after else { return };
-        while let Some((cleared, name)) = self.list.oldest_cleared().cloned() {
-            if now.since(cleared) < after {
-                return;
+            Step::Again { finding, returned } => self.again(&finding, returned, hint, world, now),
+            Step::Held(key) => self.held(&key, now),
+            Step::Clear(key) => {
+                self.witness_gone(&key, world, now);
+                self.clear(&key, ClearingKind::Automatic, world, now);
             }
-            self.list.change(&name, |alarm| {
-                record::acknowledge(alarm, &Actor::system(), "", now).then_some(Telling::Separate)
-            });
-            self.list.remove(&name);
         }
     }
+}
 
-    /// When [`Surveillance::tick`] has something to do; nothing while nothing waits.
-    pub fn next_deadline(&self) -> Option<Timestamp> {
-        let cleared = self.list.oldest_cleared().map(|(time, _)| *time);
-        let acknowledge = cleared.zip(self.settings.acknowledge_cleared_after).map(|(time, after)| time.plus(after));
-        let shelf = self.shelves.values().filter_map(|shelf| shelf.expire_time).min();
-        let settled = self.settling.values().min().copied();
-        [self.conditions.next_deadline(), acknowledge, shelf, settled].into_iter().flatten().min()
-    }
+/// True for events of the hypervisor. What was probed or counted is polled, and what may be over in the next
+/// moment (a guest agent during a reboot) has to stand for a while too.
+fn is_prompt(kind: &IncidentKind) -> bool {
+    use IncidentKind::{AgentConnected, Condition, Counted, DiskErrors, MigrationIteration, Probed};
+    !matches!(
+        kind,
+        AgentConnected(_) | Condition { .. } | Counted { .. } | DiskErrors(_) | MigrationIteration(_) | Probed(_)
+    )
 }
 
 /// Severity of a finding, before profiles: critical for important objects where the catalogue says so.
@@ -344,7 +410,7 @@ pub(super) fn found_severity(finding: &Finding, important: bool) -> PerceivedSev
 
 fn timing(alarm_type: AlarmType, grading: &Grading) -> Timing {
     let quiet_time = catalogue::descriptor(alarm_type).clearing == crate::model::alarm::ClearingRule::QuietTime;
-    Timing { hold_on: grading.hold_on, hold_off: grading.hold_off, quiet_time }
+    Timing { hold_on: grading.hold_on, wait: Duration::ZERO, hold_off: grading.hold_off, quiet_time }
 }
 
 /// What a stored alarm said.

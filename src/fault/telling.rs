@@ -4,13 +4,13 @@ use super::catalogue::{self, AlarmType};
 use super::conditions::ConditionKey;
 use super::correlation;
 use super::finding::Finding;
-use super::list::Telling;
+use super::list::{QUIET, Telling};
 use super::place::owner;
 use super::record;
 use super::surveillance::{Surveillance, found_severity};
-use crate::model::alarm::{AlarmTransition, ClearingKind};
+use crate::model::alarm::{AlarmTransition, ClearingKind, ClearingRule};
 use crate::model::relation::Topology;
-use crate::model::{Actor, Alarm, Name, Object, PerceivedSeverity, Timestamp};
+use crate::model::{Actor, Alarm, Name, Object, Timestamp};
 use std::time::Duration;
 
 /// Records kept at most: 20,000. Beyond, the alarm cleared longest ago leaves, counted.
@@ -18,6 +18,9 @@ const LIST_CAP: usize = 20_000;
 
 /// A cause that is told this soon after its effect takes the effect's place: 60 s.
 const RECLASSIFY: Duration = Duration::from_secs(60);
+
+/// Attribute of an alarm whose condition comes and goes: its clear is held back.
+const TOGGLING: &str = "toggling";
 
 impl Surveillance {
     pub(super) fn raise(
@@ -29,9 +32,13 @@ impl Surveillance {
         now: Timestamp,
     ) {
         let key = ConditionKey::of(finding);
+        if self.list.active(&key).is_some() {
+            self.again(finding, false, hint, world, now);
+            return;
+        }
         if let Some(absorber) = self.absorber(&key) {
             self.counters.absorbed += 1;
-            self.absorbed.entry(absorber).or_default().insert(key);
+            self.absorbed.put(&absorber, key);
             return;
         }
         let known = self.known(&key.object, hint, world);
@@ -39,7 +46,6 @@ impl Surveillance {
         let descriptor = catalogue::descriptor(key.alarm_type);
         let important = self.is_important(&key.object, hint, world);
         let severity = grading.severity(found_severity(finding, important));
-        let root = correlation::root_of(&self.list, world, &key, hint);
         let name = match self.list.of(&key).cloned() {
             Some(name) => {
                 self.list.change(&name, |alarm| {
@@ -56,78 +62,68 @@ impl Surveillance {
                 name
             }
         };
-        self.complete(&name, &key, root, hint, world, now);
+        self.complete(&name, &key, hint, world, now);
         self.reclassify(&key, &name, world, now);
-        if let Some(sign) = self.loops.raised(&key, now) {
+        if let Some(sign) = self.loops.failed(&key, now) {
             self.signs(vec![sign], world, now);
         }
         self.keep_within_cap();
     }
 
     /// Fills in what depends on other alarms and rules, as a part of the raising.
-    pub(super) fn complete(
+    fn complete(
         &mut self,
         name: &Name,
         key: &ConditionKey,
-        root: Option<Name>,
         hint: Option<&Object>,
         world: &dyn Topology,
         now: Timestamp,
     ) {
+        let root = correlation::root_of(&self.list, world, key, hint);
         let (impacted, count) = correlation::impacted(world, &key.object);
         let shelving = self.shelving(name, hint, world, now);
         let suppression = self.list.get(name).and_then(|alarm| self.suppression(alarm));
-        let children = correlation::explained_by(&self.list, world, key);
         self.list.change(name, |alarm| {
             alarm.root = root.is_none();
             alarm.root_cause.clone_from(&root);
-            let services =
-                !alarm.service_refs.is_empty() || impacted.iter().any(|object| !object.service_refs.is_empty());
-            alarm.service_affecting = services && alarm.perceived_severity >= PerceivedSeverity::Major;
             alarm.impacted = impacted;
             alarm.impacted_count = count;
+            alarm.service_affecting = record::affects_service(alarm);
             alarm.planned_outage = suppression.is_some();
             alarm.shelved = shelving;
             alarm.suppressed_by = suppression;
             Some(Telling::Merged)
         });
-        if let Some(root) = root {
-            self.adopt(&root, std::slice::from_ref(name), now);
+        let seen = self.backings.on(&key.object);
+        for child in correlation::explained_by(&self.list, world, key, &seen) {
+            self.root_anew(&child, world, now);
         }
-        for child in &children {
-            self.link(child, Some(name), now);
-        }
-        self.adopt(name, &children, now);
     }
 
-    /// Counts alarms as explained by `root`.
-    pub(super) fn adopt(&mut self, root: &Name, children: &[Name], now: Timestamp) {
-        if children.is_empty() {
-            return;
-        }
-        self.list.change(root, |alarm| {
-            for child in children.iter().filter(|child| !alarm.correlated.contains(child)).collect::<Vec<_>>() {
-                alarm.correlated_count += 1;
-                if alarm.correlated.len() < crate::model::alarm::limits::CORRELATED {
-                    alarm.correlated.push(child.clone());
-                }
-            }
-            record::note(alarm, now, AlarmTransition::Correlated, None, None);
-            Some(Telling::Merged)
-        });
-    }
-
-    /// Sets or takes away what explains an alarm, unless it is so already.
-    pub(super) fn link(&mut self, name: &Name, root: Option<&Name>, now: Timestamp) {
-        self.list.change(name, |alarm| {
-            if alarm.root_cause.as_ref() == root {
+    /// Finds anew what explains an alarm, and what explains the alarms it explains.
+    fn root_anew(&mut self, name: &Name, world: &dyn Topology, now: Timestamp) {
+        let Some(key) = self.key_of(name) else { return };
+        let root = correlation::root_of(&self.list, world, &key, None);
+        let changed = self.list.change(name, |alarm| {
+            if alarm.root_cause == root {
                 return None;
             }
             alarm.root = root.is_none();
-            alarm.root_cause = root.cloned();
-            record::note(alarm, now, AlarmTransition::Correlated, None, None);
+            alarm.root_cause = root;
+            record::note_latest(alarm, now, AlarmTransition::Correlated);
             Some(Telling::Merged)
         });
+        if changed {
+            self.root_anew_below(name, world, now);
+        }
+    }
+
+    fn root_anew_below(&mut self, root: &Name, world: &dyn Topology, now: Timestamp) {
+        for child in self.list.explained_by(root) {
+            if self.list.get(&child).is_some_and(Alarm::is_active) {
+                self.root_anew(&child, world, now);
+            }
+        }
     }
 
     /// Ends alarms that a new one absorbs, if they are young; they stand absorbed from now on.
@@ -142,8 +138,8 @@ impl Surveillance {
             }
             let absorbed = ConditionKey { object: alarm.object.clone(), alarm_type: kind };
             self.counters.reclassified += 1;
+            self.absorbed.put(absorber, absorbed);
             self.clear_record(&name, ClearingKind::Reclassified, world, now);
-            self.absorbed.entry(absorber.clone()).or_default().insert(absorbed);
         }
     }
 
@@ -159,11 +155,18 @@ impl Surveillance {
         self.list.about(&owner(&key.object)).into_iter().find(absorbs)
     }
 
-    pub(super) fn again(&mut self, finding: &Finding, hint: Option<&Object>, world: &dyn Topology, now: Timestamp) {
+    /// A condition that was told is detected again; `returned` if it had been over for a while.
+    pub(super) fn again(
+        &mut self,
+        finding: &Finding,
+        returned: bool,
+        hint: Option<&Object>,
+        world: &dyn Topology,
+        now: Timestamp,
+    ) {
         let key = ConditionKey::of(finding);
         let Some(name) = self.list.active(&key).cloned() else {
-            let absorbed = self.absorbed.values().any(|keys| keys.contains(&key));
-            if !absorbed {
+            if !self.absorbed.contains(&key) {
                 // Cleared by hand while the condition persists: it is raised again (REQ-FM-FUN-10).
                 self.raise(finding, now, hint, world, now);
             }
@@ -172,18 +175,40 @@ impl Surveillance {
         let grading = self.grading_for(key.alarm_type, &key.object, hint, world);
         let important = self.is_important(&key.object, hint, world);
         let severity = grading.severity(found_severity(finding, important));
-        let told =
-            self.list.change(&name, |alarm| record::again(alarm, finding, severity, now).then_some(Telling::Separate));
-        self.counters.repeats += u64::from(!told);
-        if let Some(sign) = self.loops.raised(&key, now) {
+        let mut finding = finding.clone();
+        if self.conditions.toggles(&key, now) {
+            finding.attributes.insert(TOGGLING.to_owned(), "true".to_owned());
+        }
+        let repeats = &mut self.counters.repeats;
+        self.list.change(&name, |alarm| match record::again(alarm, &finding, severity, now) {
+            record::Repetition::Severity => Some(Telling::Separate),
+            record::Repetition::Words => Some(Telling::Soft(QUIET)),
+            record::Repetition::Nothing => {
+                *repeats += 1;
+                Some(Telling::Soft(QUIET))
+            }
+        });
+        let again = returned || catalogue::descriptor(key.alarm_type).clearing == ClearingRule::QuietTime;
+        if let Some(sign) = again.then(|| self.loops.failed(&key, now)).flatten() {
             self.signs(vec![sign], world, now);
         }
     }
 
+    /// A condition comes and goes so often that its clear is held back: people see why.
+    pub(super) fn held(&mut self, key: &ConditionKey, now: Timestamp) {
+        let Some(name) = self.list.active(key).cloned() else { return };
+        self.list.change(&name, |alarm| {
+            if alarm.attributes.insert(TOGGLING.to_owned(), "true".to_owned()).is_some() {
+                return None;
+            }
+            alarm.status_change_time = now;
+            record::note_latest(alarm, now, AlarmTransition::Updated);
+            Some(Telling::Separate)
+        });
+    }
+
     pub(super) fn clear(&mut self, key: &ConditionKey, kind: ClearingKind, world: &dyn Topology, now: Timestamp) {
-        for keys in self.absorbed.values_mut() {
-            keys.remove(key);
-        }
+        self.absorbed.drop(key);
         if let Some(name) = self.list.active(key).cloned() {
             self.clear_record(&name, kind, world, now);
         }
@@ -202,20 +227,14 @@ impl Surveillance {
         world: &dyn Topology,
         now: Timestamp,
     ) {
-        let Some(alarm) = self.list.get(name).cloned() else { return };
         let cleared = self
             .list
             .change(name, |alarm| record::clear(alarm, kind, actor.cloned(), remark, now).then_some(Telling::Separate));
         if !cleared {
             return;
         }
-        for child in &alarm.correlated {
-            let mine = self.list.get(child).is_some_and(|child| child.root_cause.as_ref() == Some(name));
-            if mine && self.list.get(child).is_some_and(Alarm::is_active) {
-                self.link(child, None, now);
-            }
-        }
-        if alarm.acknowledgement.is_some() {
+        self.root_anew_below(name, world, now);
+        if self.list.get(name).is_some_and(|alarm| alarm.acknowledgement.is_some()) {
             self.list.remove(name);
         }
         self.raise_absorbed(name, world, now);
@@ -223,9 +242,13 @@ impl Surveillance {
 
     /// What an alarm absorbed is told by itself if it still stands.
     fn raise_absorbed(&mut self, absorber: &Name, world: &dyn Topology, now: Timestamp) {
-        for key in self.absorbed.remove(absorber).unwrap_or_default() {
-            if let Some(finding) = self.conditions.finding(&key).filter(|_| self.conditions.stands(&key)).cloned() {
-                self.raise(&finding, now, None, world, now);
+        for key in self.absorbed.take(absorber) {
+            if !self.conditions.is_told(&key) {
+                continue;
+            }
+            if let (Some(finding), Some(since)) = (self.conditions.finding(&key).cloned(), self.conditions.since(&key))
+            {
+                self.raise(&finding, since, None, world, now);
             }
         }
     }

@@ -1,4 +1,7 @@
 //! Scenarios of alarm surveillance over a small world, with times passed in.
 
 mod lifecycle;
+mod oversight;
+mod property;
 mod stage;
+mod storage_night;

@@ -12,7 +12,6 @@ use crate::model::host::EndpointKey;
 use crate::model::object::Tombstone;
 use crate::model::observation::{Fact, GoneCause, ListedKind, Observation};
 use crate::model::registration::{HostOrigin, HostRegistration};
-use crate::model::relation::Topology;
 use crate::model::{Annotations, Body, ChangeSource, HostId, Name, Object, ObjectClass, ResourceState, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -260,23 +259,5 @@ impl Inventory {
     /// Owner of a host's registration, if it is registered.
     pub fn origin_of(&self, host: &HostId) -> Option<HostOrigin> {
         self.hosts.get(host).map(|source| source.registration.origin)
-    }
-}
-
-impl Topology for Inventory {
-    fn object(&self, name: &Name) -> Option<Arc<Object>> {
-        self.table.get(name).cloned()
-    }
-
-    fn objects(&self, class: ObjectClass) -> Vec<Arc<Object>> {
-        self.table.of_class(class)
-    }
-
-    fn volume_by_path(&self, host: &HostId, path: &str) -> Option<Name> {
-        let holds = |object: &Arc<Object>| match &object.body {
-            Body::Volume(volume) => volume.path == path && volume.host.as_ref() == Some(host),
-            _ => false,
-        };
-        self.table.of_class(ObjectClass::Volume).iter().find(|object| holds(object)).map(|object| object.name.clone())
     }
 }

@@ -18,6 +18,7 @@ mod networks;
 mod restore;
 mod storage;
 mod table;
+mod topology;
 
 pub use core::Inventory;
 pub use facts::{Evidence, InventorySettings, LinkStanding};

@@ -8,7 +8,7 @@ use crate::model::observation::PoolFacts;
 use crate::model::state::{
     AvailabilityStatus, OperationalState, ProceduralStatus, ResourceState, StateReason, UsageState,
 };
-use crate::model::storage::{Image, PoolState, StorageBacking, StoragePool, Volume};
+use crate::model::storage::{Image, PoolState, StorageBacking, StoragePool, Volume, backing_of_path};
 use crate::model::virtual_machine::VirtualDisk;
 use crate::model::{HostId, Name, Timestamp, Volatile};
 use std::collections::{BTreeMap, BTreeSet};
@@ -211,25 +211,8 @@ fn pool_backing(host: &HostId, pool: &StoragePool, filesystems: &[HostFilesystem
         "netfs" | "rbd" | "iscsi" | "iscsi-direct" | "gluster" | "sheepdog" | "vstorage" if !pool.source.is_empty() => {
             pool.source.clone()
         }
-        _ if pool.target_path.starts_with('/') => path_backing(host, &pool.target_path, filesystems),
+        _ if pool.target_path.starts_with('/') => backing_of_path(host, &pool.target_path, filesystems),
         _ => format!("local://{host}/{}", pool.display_name),
-    }
-}
-
-/// Canonical source of what a path on a host lies on: the mount it is in, or itself.
-fn path_backing(host: &HostId, path: &str, filesystems: &[HostFilesystem]) -> String {
-    let within = |mount: &str| mount == "/" || path == mount || path.starts_with(&format!("{mount}/"));
-    let mount = filesystems
-        .iter()
-        .filter(|filesystem| within(&filesystem.mount_point))
-        .max_by_key(|filesystem| filesystem.mount_point.len());
-    match mount {
-        Some(mount) if mount.fs_type.starts_with("nfs") => format!("nfs://{}", mount.source.replacen(":/", "/", 1)),
-        Some(mount) if matches!(mount.fs_type.as_str(), "ceph" | "cifs" | "glusterfs" | "fuse.glusterfs") => {
-            format!("{}://{}", mount.fs_type.trim_start_matches("fuse."), mount.source)
-        }
-        Some(mount) => format!("local://{host}{}", mount.mount_point),
-        None => format!("local://{host}{path}"),
     }
 }
 
@@ -276,7 +259,7 @@ fn disk_backing(
             let directory = directory.filter(|directory| !directory.is_empty()).unwrap_or("/");
             Some(format!("local://{host}{directory}"))
         }
-        None => Some(path_backing(host, &disk.source, filesystems)),
+        None => Some(backing_of_path(host, &disk.source, filesystems)),
     }
 }
 

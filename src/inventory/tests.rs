@@ -463,3 +463,22 @@ fn a_name_that_returns_continues_its_revision() {
     let object = story.object(1).unwrap();
     assert_eq!((object.revision, object.uid), (3, uid));
 }
+
+#[test]
+fn what_stands_on_an_object_is_found_by_index_as_by_looking_at_everything() {
+    use crate::model::relation::{Topology, scanned_dependents};
+    let mut story = Story::new(&["a", "b"]);
+    for (id, number) in [("a", 1), ("b", 2)] {
+        story.see(id, 1, vec![shared_pool(), running(number), off(number + 10, RunStateReason::Shutdown)]);
+    }
+    story.inventory.tick(Timestamp((story.now + 1) * 1_000_000));
+    let mut found = 0;
+    for class in crate::model::ObjectClass::RESOURCES {
+        for object in Topology::objects(&story.inventory, class) {
+            let indexed = Topology::dependents(&story.inventory, &object.name);
+            assert_eq!(indexed, scanned_dependents(&story.inventory, &object.name), "{}", object.name);
+            found += indexed.len();
+        }
+    }
+    assert!(found > 10, "{found}");
+}

@@ -1,6 +1,7 @@
 //! Storage pools, volumes, images, and the backing that several of them share.
 
 use super::capacity::Capacity;
+use super::host::HostFilesystem;
 use super::name::HostId;
 use super::time::Timestamp;
 use super::volatile::Volatile;
@@ -149,4 +150,26 @@ pub struct Image {
     pub virtual_size_bytes: u64,
     /// Names of the volumes that hold a copy, sorted.
     pub volumes: Vec<String>,
+}
+
+/// Canonical source of what a path on a host lies on: the mount it is in, or itself. What is mounted from
+/// `server:/path` is one backing for all hosts, whatever the file system (an NFS export through FUSE too).
+pub fn backing_of_path(host: &HostId, path: &str, filesystems: &[HostFilesystem]) -> String {
+    let within = |mount: &str| mount == "/" || path == mount || path.starts_with(&format!("{mount}/"));
+    let mount = filesystems
+        .iter()
+        .filter(|filesystem| within(&filesystem.mount_point))
+        .max_by_key(|filesystem| filesystem.mount_point.len());
+    let Some(mount) = mount else { return format!("local://{host}{path}") };
+    let fs_type = mount.fs_type.trim_start_matches("fuse.");
+    if fs_type.starts_with("nfs") {
+        return format!("nfs://{}", mount.source.replacen(":/", "/", 1));
+    }
+    if matches!(fs_type, "ceph" | "cifs" | "glusterfs") {
+        return format!("{fs_type}://{}", mount.source);
+    }
+    match mount.source.split_once(":/") {
+        Some((server, path)) if !server.is_empty() && !server.contains('/') => format!("{fs_type}://{server}/{path}"),
+        _ => format!("local://{host}{}", mount.mount_point),
+    }
 }
