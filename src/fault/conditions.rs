@@ -4,7 +4,7 @@
 //! passed in; [`Conditions::next_deadline`] says when [`Conditions::tick`] has something to do.
 
 use super::catalogue::AlarmType;
-use super::finding::Finding;
+use super::finding::{Finding, Hold};
 use super::place::owner;
 use crate::model::{Name, Timestamp};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -74,6 +74,24 @@ struct Condition {
     timing: Timing,
     /// When the phase ends by itself.
     due: Option<Timestamp>,
+    /// When an event told it last, or else its begin.
+    detected: Timestamp,
+}
+
+/// A condition that stands, as detectors see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
+    /// What was found.
+    pub finding: &'a Finding,
+    /// When an event told it last, or else its begin.
+    pub detected: Timestamp,
+}
+
+impl Standing<'_> {
+    /// True if only an event told it so far; what was told before a restart counts as such.
+    pub fn by_event(&self) -> bool {
+        self.finding.hold == Hold::Event
+    }
 }
 
 /// Every condition that stands or ends.
@@ -91,7 +109,8 @@ impl Conditions {
     pub fn restore(&mut self, finding: Finding, timing: Timing, since: Timestamp, now: Timestamp) {
         let key = ConditionKey::of(&finding);
         let due = timing.quiet_time.then(|| now.plus(timing.hold_off));
-        self.put(key, Condition { finding, since, phase: Phase::Told, timing, due });
+        let finding = Finding { hold: Hold::Event, ..finding };
+        self.put(key, Condition { finding, since, phase: Phase::Told, timing, due, detected: since });
     }
 
     /// The condition is there.
@@ -99,24 +118,34 @@ impl Conditions {
         let key = ConditionKey::of(&finding);
         let quiet_due = timing.quiet_time.then(|| now.plus(timing.hold_off));
         let Some(mut condition) = self.take(&key) else {
-            if timing.hold_on.is_zero() {
-                let condition = Condition { finding, since: now, phase: Phase::Told, timing, due: quiet_due };
-                let step = Step::Raise { finding: Box::new(condition.finding.clone()), since: now };
-                self.put(key, condition);
-                return Some(step);
-            }
-            let due = Some(now.plus(timing.hold_on));
-            self.put(key, Condition { finding, since: now, phase: Phase::Pending, timing, due });
-            return None;
+            let due = Some(told_at(&finding, timing, now));
+            let mut condition = Condition { finding, since: now, phase: Phase::Pending, timing, due, detected: now };
+            let step = (due <= Some(now)).then(|| condition.tell(quiet_due));
+            self.put(key, condition);
+            return step;
         };
+        if finding.hold == Hold::Event {
+            condition.detected = now;
+        }
         let changed = condition.finding != finding;
         let step = match condition.phase {
-            Phase::Pending => None,
+            Phase::Pending => {
+                let due = told_at(&finding, timing, condition.since);
+                condition.due = Some(due);
+                condition.finding = finding.clone();
+                (due <= now).then(|| condition.tell(quiet_due))
+            }
             Phase::Ending => {
                 self.note_return(&key, now);
                 condition.phase = Phase::Told;
                 condition.due = quiet_due;
                 Some(Step::Again(Box::new(finding.clone())))
+            }
+            // What was told for its time having come is not due after all.
+            Phase::Told if matches!(finding.hold, Hold::Until(time) if time > now) => {
+                condition.phase = Phase::Pending;
+                condition.due = Some(told_at(&finding, timing, now));
+                Some(Step::Clear(key.clone()))
             }
             Phase::Told => {
                 condition.due = quiet_due;
@@ -139,11 +168,9 @@ impl Conditions {
             self.put(key.clone(), condition);
             return None;
         }
-        let hold_off = if self.toggles(key, now) {
-            condition.timing.hold_off.max(TOGGLE_WINDOW)
-        } else {
-            condition.timing.hold_off
-        };
+        // A quiet time is for conditions of which nothing says that they are over; here something did.
+        let ordinary = if condition.timing.quiet_time { Duration::ZERO } else { condition.timing.hold_off };
+        let hold_off = if self.toggles(key, now) { ordinary.max(TOGGLE_WINDOW) } else { ordinary };
         if hold_off.is_zero() {
             self.note_return(key, now);
             return Some(Step::Clear(key.clone()));
@@ -169,9 +196,8 @@ impl Conditions {
             }
             let Some(mut condition) = self.take(&key) else { continue };
             if condition.phase == Phase::Pending {
-                condition.phase = Phase::Told;
-                condition.due = condition.timing.quiet_time.then(|| now.plus(condition.timing.hold_off));
-                steps.push(Step::Raise { finding: Box::new(condition.finding.clone()), since: condition.since });
+                let quiet_due = condition.timing.quiet_time.then(|| now.plus(condition.timing.hold_off));
+                steps.push(condition.tell(quiet_due));
                 self.put(key, condition);
             } else {
                 steps.push(Step::Clear(key));
@@ -189,6 +215,12 @@ impl Conditions {
     /// True if the condition stands, told or not.
     pub fn stands(&self, key: &ConditionKey) -> bool {
         self.standing.get(key).is_some_and(|condition| condition.phase != Phase::Ending)
+    }
+
+    /// A condition that stands, told or not, as detectors see it.
+    pub fn standing(&self, key: &ConditionKey) -> Option<Standing<'_>> {
+        let condition = self.standing.get(key).filter(|condition| condition.phase != Phase::Ending)?;
+        Some(Standing { finding: &condition.finding, detected: condition.detected })
     }
 
     /// What was found for a key, if it stands.
@@ -242,5 +274,24 @@ impl Conditions {
         }
         self.by_owner.entry(owner(&key.object)).or_default().insert(key.clone());
         self.standing.insert(key, condition);
+    }
+}
+
+impl Condition {
+    /// It stood long enough.
+    fn tell(&mut self, quiet_due: Option<Timestamp>) -> Step {
+        self.phase = Phase::Told;
+        self.due = quiet_due;
+        Step::Raise { finding: Box::new(self.finding.clone()), since: self.since }
+    }
+}
+
+/// When a condition that began at `since` is to be told.
+fn told_at(finding: &Finding, timing: Timing, since: Timestamp) -> Timestamp {
+    match finding.hold {
+        Hold::Usual => since.plus(timing.hold_on),
+        Hold::Event => since,
+        Hold::For(time) => since.plus(time),
+        Hold::Until(time) => time,
     }
 }

@@ -24,7 +24,7 @@ mod rules;
 mod surveillance;
 mod telling;
 
-pub use finding::{Finding, Sign};
+pub use finding::{Finding, Hold, Sign};
 pub use list::RecordEffect;
 pub use surveillance::{AlarmIds, FaultCounters, FaultSettings, Surveillance};
 

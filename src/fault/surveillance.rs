@@ -3,11 +3,10 @@
 
 use super::catalogue::{self, AlarmType};
 use super::conditions::{ConditionKey, Conditions, Step, Timing};
-use super::detect;
-use super::finding::{Finding, Sign};
+use super::detect::{self, Context};
+use super::finding::{Assessment, Finding, Hold, Sign};
 use super::list::{AlarmList, RecordEffect, Telling};
 use super::loops::CrashLoops;
-use super::place::owner;
 use super::record;
 use super::rules::Grading;
 use crate::model::alarm::ClearingKind;
@@ -50,6 +49,9 @@ impl Default for FaultSettings {
     }
 }
 
+/// What an event told is not taken back by what is read within 30 s of it: the reading may have begun before.
+const EVENT_HOLDS: Duration = Duration::from_secs(30);
+
 /// Makes ids of alarms: unique over all VRMs and over a restore (operations.md F3).
 pub type AlarmIds = Box<dyn FnMut(Timestamp) -> Uuid + Send>;
 
@@ -76,6 +78,7 @@ pub struct Surveillance {
     /// Conditions that stand and are told by another alarm.
     pub(super) absorbed: HashMap<Name, BTreeSet<ConditionKey>>,
     pub(super) loops: CrashLoops,
+    pub(super) tallies: detect::Tallies,
     /// Hosts whose maintenance is over, and until when they settle.
     pub(super) settling: BTreeMap<HostId, Timestamp>,
     /// Hosts in maintenance.
@@ -104,6 +107,7 @@ impl Surveillance {
             profiles: BTreeMap::new(),
             absorbed: HashMap::new(),
             loops: CrashLoops::default(),
+            tallies: detect::Tallies::default(),
             settling: BTreeMap::new(),
             locked: BTreeSet::new(),
             lost: BTreeMap::new(),
@@ -183,37 +187,56 @@ impl Surveillance {
         if let Body::Host(_) = &object.body {
             self.host_seen(object, world, now);
         }
+        self.tallies.observe(object, now);
+        self.assess(object, world, now);
+        // Whether a network reaches anything is seen at the interfaces of its host.
+        for network in detect::networks_of(object, world) {
+            self.assess(&network, world, now);
+        }
+    }
+
+    fn assess(&mut self, object: &Object, world: &dyn Topology, now: Timestamp) {
         let grading = |alarm_type: AlarmType, name: &Name| self.grading_for(alarm_type, name, Some(object), world);
-        let outside_changes = self.settings.outside_changes;
-        let context = detect::Context { world, grading: &grading, outside_changes, now };
+        let context = self.context(world, &grading, now);
         let assessment = detect::assess(object, &context);
-        self.judge(&object.name, Some(object), assessment, world, now);
+        self.judge(object, assessment, world, now);
+    }
+
+    fn context<'a>(&'a self, world: &'a dyn Topology, grading: &'a detect::Grade<'a>, now: Timestamp) -> Context<'a> {
+        let (conditions, tallies) = (&self.conditions, &self.tallies);
+        Context { world, grading, outside_changes: self.settings.outside_changes, conditions, tallies, now }
     }
 
     /// Makes the conditions of an object those of an assessment.
-    fn judge(
-        &mut self,
-        object: &Name,
-        hint: Option<&Object>,
-        assessment: super::finding::Assessment,
-        world: &dyn Topology,
-        now: Timestamp,
-    ) {
+    fn judge(&mut self, object: &Object, assessment: Assessment, world: &dyn Topology, now: Timestamp) {
         let found: BTreeSet<ConditionKey> = assessment.findings.iter().map(ConditionKey::of).collect();
-        let of_object =
-            |key: &ConditionKey| owner(&key.object) == *object && assessment.judged.contains(&key.alarm_type);
-        let over: Vec<ConditionKey> =
-            self.conditions.of_owner(object).into_iter().filter(|key| of_object(key) && !found.contains(key)).collect();
+        let kept = assessment.kept.into_iter().map(|(alarm_type, object)| ConditionKey { object, alarm_type });
+        let kept: BTreeSet<ConditionKey> = kept.collect();
+        let is_over = |key: &ConditionKey| {
+            let judged = assessment.judged.contains(&key.alarm_type);
+            judged && !found.contains(key) && !kept.contains(key) && !self.outweighs(key, object, now)
+        };
+        let over: Vec<ConditionKey> = self.conditions.of_owner(&object.name).into_iter().filter(is_over).collect();
         for finding in assessment.findings {
-            self.present(finding, hint, world, now);
+            self.present(finding, Some(object), world, now);
         }
         for key in over {
             self.over(&key, world, now);
         }
     }
 
+    /// True if what is known of a condition counts more than that a reading of its object does not show it: an event
+    /// that the reading may not have seen yet, or the word of a reporter, who will say when it is over.
+    fn outweighs(&self, key: &ConditionKey, object: &Object, now: Timestamp) -> bool {
+        let Some(standing) = self.conditions.standing(key) else { return false };
+        let unseen = now.since(standing.detected) < EVENT_HOLDS && *object.state.since <= standing.detected;
+        let reported = standing.finding.attributes.contains_key("reported_by") && key.alarm_type != AlarmType::HostDown;
+        (standing.by_event() && unseen) || reported
+    }
+
     /// An object is gone: its alarms end, except those that say it failed (operations.md F18).
     pub fn object_gone(&mut self, object: &Object, world: &dyn Topology, now: Timestamp) {
+        self.tallies.forget(&object.name);
         for key in self.conditions.of_owner(&object.name) {
             if catalogue::descriptor(key.alarm_type).survives_object && self.list.active(&key).is_some() {
                 continue;
@@ -231,7 +254,9 @@ impl Surveillance {
 
     /// Something happened at a host.
     pub fn incident(&mut self, host: &HostId, incident: &Incident, world: &dyn Topology, now: Timestamp) {
-        let signs = detect::signs(host, incident, world);
+        self.tallies.count(host, incident, now);
+        let grading = |alarm_type: AlarmType, name: &Name| self.grading_for(alarm_type, name, None, world);
+        let signs = detect::signs(host, incident, &self.context(world, &grading, now));
         self.signs(signs, world, now);
     }
 
@@ -357,5 +382,6 @@ fn finding_of(alarm: &Alarm, alarm_type: AlarmType) -> Finding {
         attributes: alarm.attributes.clone(),
         threshold: alarm.threshold.clone(),
         security: alarm.security.clone(),
+        hold: Hold::Usual,
     }
 }

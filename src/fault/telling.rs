@@ -3,7 +3,7 @@
 use super::catalogue::{self, AlarmType};
 use super::conditions::ConditionKey;
 use super::correlation;
-use super::finding::Finding;
+use super::finding::{Finding, Hold};
 use super::list::Telling;
 use super::place::owner;
 use super::record;
@@ -175,7 +175,9 @@ impl Surveillance {
         let told =
             self.list.change(&name, |alarm| record::again(alarm, finding, severity, now).then_some(Telling::Separate));
         self.counters.repeats += u64::from(!told);
-        if let Some(sign) = self.loops.raised(&key, now) {
+        // What is read again is no new failure.
+        let anew = finding.hold == Hold::Event;
+        if let Some(sign) = anew.then(|| self.loops.raised(&key, now)).flatten() {
             self.signs(vec![sign], world, now);
         }
     }

@@ -93,12 +93,8 @@ async fn every_raise_and_resolve_arrives_over_outage_and_kill() {
 }
 
 fn cleared(recorder: &Recorder) -> usize {
-    let mut names: Vec<String> = recorder
-        .changes()
-        .into_iter()
-        .filter(|(_, event, _)| event == "CLEARED")
-        .map(|(alarm, _, _)| alarm)
-        .collect();
+    let mut names: Vec<String> =
+        recorder.changes().into_iter().filter(|(_, event, _)| event == "CLEARED").map(|(alarm, _, _)| alarm).collect();
     names.sort();
     names.dedup();
     names.len()
