@@ -116,7 +116,8 @@ impl Conditions {
     /// The condition is there.
     pub fn present(&mut self, finding: Finding, timing: Timing, now: Timestamp) -> Option<Step> {
         let key = ConditionKey::of(&finding);
-        let quiet_due = timing.quiet_time.then(|| now.plus(timing.hold_off));
+        let quiet = timing.quiet_time && finding.hold != Hold::Shown;
+        let quiet_due = quiet.then(|| now.plus(timing.hold_off));
         let Some(mut condition) = self.take(&key) else {
             let due = Some(told_at(&finding, timing, now));
             let mut condition = Condition { finding, since: now, phase: Phase::Pending, timing, due, detected: now };
@@ -169,7 +170,8 @@ impl Conditions {
             return None;
         }
         // A quiet time is for conditions of which nothing says that they are over; here something did.
-        let ordinary = if condition.timing.quiet_time { Duration::ZERO } else { condition.timing.hold_off };
+        let said = condition.timing.quiet_time && condition.finding.hold != Hold::Shown;
+        let ordinary = if said { Duration::ZERO } else { condition.timing.hold_off };
         let hold_off = if self.toggles(key, now) { ordinary.max(TOGGLE_WINDOW) } else { ordinary };
         if hold_off.is_zero() {
             self.note_return(key, now);
@@ -290,7 +292,7 @@ impl Condition {
 fn told_at(finding: &Finding, timing: Timing, since: Timestamp) -> Timestamp {
     match finding.hold {
         Hold::Usual => since.plus(timing.hold_on),
-        Hold::Event => since,
+        Hold::Event | Hold::Shown => since,
         Hold::For(time) => since.plus(time),
         Hold::Until(time) => time,
     }

@@ -14,6 +14,8 @@ pub enum Hold {
     Usual,
     /// An event told it: at once, and each time anew. What is read shortly after does not take it back.
     Event,
+    /// The state shows what an event told: at once, and a quiet time begins when the state shows it no more.
+    Shown,
     /// So long, whatever the catalogue says.
     For(Duration),
     /// Until then.

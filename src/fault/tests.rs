@@ -1,4 +1,5 @@
 //! Scenarios of alarm surveillance over a small world, with times passed in.
 
+mod detect;
 mod lifecycle;
 mod stage;

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::{machine_control, machine_parts};
 use crate::fault::catalogue::AlarmType;
-use crate::fault::finding::{Assessment, Finding};
+use crate::fault::finding::{Assessment, Finding, Hold};
 use crate::model::annotation::{ExpectationOrigin, ExpectationSetting};
 use crate::model::state::AdministrativeState;
 use crate::model::virtual_machine::{RunState, RunStateReason, VirtualMachine};
@@ -33,6 +33,10 @@ pub(super) fn assess(object: &Object, vm: &VirtualMachine, context: &Context<'_>
     }
     if panic_can_be_judged(object, vm, context) {
         assessment.judged.push(AlarmType::VmGuestPanicked);
+    }
+    let watchdog = context.standing(AlarmType::VmWatchdogFired, &object.name);
+    if watchdog.is_some_and(|standing| standing.finding.hold == Hold::Shown) {
+        assessment.judged.push(AlarmType::VmWatchdogFired);
     }
     if migration_recovered(object, vm, context) {
         assessment.judged.push(AlarmType::VmMigrationFailed);
@@ -144,7 +148,7 @@ fn paused_by_io_error(object: &Object, vm: &VirtualMachine, _: &Context<'_>) -> 
 fn paused_by_watchdog(object: &Object, vm: &VirtualMachine, _: &Context<'_>) -> Option<Finding> {
     is_paused(vm, RunStateReason::Watchdog).then(|| {
         let text = format!("{} is paused by its watchdog", vm.display_name);
-        Finding::new(AlarmType::VmWatchdogFired, &object.name, text)
+        Finding::new(AlarmType::VmWatchdogFired, &object.name, text).hold(Hold::Shown)
     })
 }
 

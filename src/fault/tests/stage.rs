@@ -1,6 +1,6 @@
 //! A small managed world, its clock, and what became of alarms in it.
 
-use crate::fault::{FaultSettings, RecordEffect, Surveillance};
+use crate::fault::{FaultSettings, RecordEffect, Sign, Surveillance};
 use crate::model::alarm_command::{AlarmAct, AlarmCommand, AlarmRefusal, AlarmTarget};
 use crate::model::annotation::{Expectation, ExpectationOrigin, ExpectationSetting};
 use crate::model::host::{ConnectionState, Host};
@@ -77,7 +77,9 @@ impl Stage {
     }
 
     /// Puts an object into the world and lets it be seen.
-    pub(super) fn see(&mut self, name: &Name, state: ResourceState, annotations: Annotations, body: Body) {
+    pub(super) fn see(&mut self, name: &Name, mut state: ResourceState, annotations: Annotations, body: Body) {
+        let former = self.world.0.get(name).filter(|former| former.state == state);
+        state.since = former.map_or(Volatile(self.now), |former| former.state.since);
         let object = Object {
             name: name.clone(),
             uid: Uuid::nil(),
@@ -136,7 +138,15 @@ impl Stage {
         annotations: Annotations,
     ) -> Name {
         let uuid = Uuid::from_u128(number);
-        let state = ResourceState { administrative: Some(AdministrativeState::Unlocked), ..ResourceState::default() };
+        let state = ResourceState {
+            administrative: match annotations.expectation.map(|setting| setting.expected) {
+                Some(Expectation::Off) => Some(AdministrativeState::Locked),
+                Some(Expectation::Any) => None,
+                _ => Some(AdministrativeState::Unlocked),
+            },
+            reason: StateReason::code(&format!("{run_state:?} {}", reason.as_str())),
+            ..ResourceState::default()
+        };
         let vm = VirtualMachine {
             uuid,
             display_name: format!("vm-{number}"),
@@ -150,9 +160,38 @@ impl Stage {
         name
     }
 
+    /// Changes what is known of an object and lets it be seen.
+    pub(super) fn change(&mut self, name: &Name, change: impl FnOnce(&mut Object)) {
+        let mut object = (**self.world.0.get(name).expect("it was seen before")).clone();
+        change(&mut object);
+        self.see(name, object.state, object.annotations, object.body);
+    }
+
+    /// Lets an object be read again as it is.
+    pub(super) fn again(&mut self, name: &Name) {
+        self.change(name, |_| ());
+    }
+
     pub(super) fn incident(&mut self, host: &str, subject: IncidentSubject, kind: IncidentKind) {
-        let incident = Incident { time: self.now, subject, kind, details: BTreeMap::new() };
+        self.incident_with(host, subject, kind, &[]);
+    }
+
+    pub(super) fn incident_with(
+        &mut self,
+        host: &str,
+        subject: IncidentSubject,
+        kind: IncidentKind,
+        details: &[(&str, &str)],
+    ) {
+        let details = details.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let incident = Incident { time: self.now, subject, kind, details };
         self.surveillance.incident(&host_id(host), &incident, &self.world, self.now);
+        self.collect();
+    }
+
+    /// What a part of the VRM tells of itself.
+    pub(super) fn signs(&mut self, signs: Vec<Sign>) {
+        self.surveillance.signs(signs, &self.world, self.now);
         self.collect();
     }
 
