@@ -98,7 +98,7 @@ fn raises_event_channel_stalled() {
     let stage = missed(&[0, 1, 2, 3]);
     assert_eq!(stage.active(), ["eventChannelStalled"]);
     assert_eq!(stage.the("eventChannelStalled").1.object, host());
-    let sparse: Vec<u64> = (0..40).map(|minute| minute / 5).collect();
+    let sparse: Vec<u64> = (0..40).map(|minute| minute / 6).collect();
     assert!(missed(&sparse).active().is_empty(), "two in ten minutes");
 }
 
