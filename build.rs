@@ -72,7 +72,7 @@ fn alarm_types(catalogue: &Catalogue) -> Result<String, Box<dyn Error>> {
         let variant = id[..1].to_uppercase() + &id[1..];
         writeln!(variants, "    #[doc = {:?}]\n    #[serde(rename = {id:?})]\n    {variant},", alarm_type.meaning)?;
         writeln!(all, "        Self::{variant},")?;
-        writeln!(ids, "            Self::{variant} => {id:?},")?;
+        writeln!(ids, "        {id:?},")?;
     }
     let count = catalogue.types.len();
     Ok(format!(
@@ -86,10 +86,13 @@ impl AlarmType {{
     pub const ALL: [Self; {count}] = [
 {all}    ];
 
+    /// Their ids, in the same order.
+    const IDS: [&'static str; {count}] = [
+{ids}    ];
+
     /// Its id, e.g. `vmCrashed`.
     pub fn id(self) -> &'static str {{
-        match self {{
-{ids}        }}
+        Self::IDS[self as usize]
     }}
 
     /// The type of an id.

@@ -3,10 +3,13 @@
 //! Knows every module and is known by none. Turns settings into each module's own configuration.
 
 mod credentials;
+mod fault;
 mod hosts;
 mod instance;
 mod lifecycle;
+mod names;
 mod northbound;
+mod notify;
 mod opener;
 mod options;
 mod service;

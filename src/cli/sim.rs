@@ -14,7 +14,7 @@ use tokio::net::UnixStream;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Verbs and the fields that their plain arguments fill, in order.
-const VERBS: [(&str, &[&str]); 21] = [
+const VERBS: [(&str, &[&str]); 47] = [
     ("drop-host", &["host"]),
     ("hang-host", &["host"]),
     ("slow-host", &["host", "delay_ms"]),
@@ -24,9 +24,35 @@ const VERBS: [(&str, &[&str]); 21] = [
     ("crash-machine", &["vm"]),
     ("panic-machine", &["vm"]),
     ("io-error", &["vm"]),
+    ("watchdog", &["vm"]),
+    ("enospc", &["vm"]),
+    ("kill-machine", &["vm"]),
+    ("stop-machine", &["vm"]),
+    ("pause-machine", &["vm"]),
+    ("stick-machine", &["vm"]),
+    ("report-io-error", &["vm"]),
+    ("block-threshold", &["vm"]),
+    ("control-error", &["vm"]),
+    ("memory-failure", &["vm"]),
+    ("block-job-failed", &["vm"]),
+    ("agent-lost", &["vm"]),
+    ("device-stuck", &["vm"]),
+    ("migration-failed", &["vm"]),
+    ("migration-slow", &["vm"]),
+    ("reboot", &["vm"]),
     ("duplicate-uuid", &["vm", "host"]),
     ("fill-pool", &["host", "pool"]),
     ("stop-pool", &["host", "pool"]),
+    ("lose-pool", &["host", "pool"]),
+    ("degrade-pool", &["host", "pool"]),
+    ("mount-hung", &["host", "mount"]),
+    ("fill-filesystem", &["host", "mount"]),
+    ("disk-failed", &["host", "disk"]),
+    ("nic-down", &["host", "nic"]),
+    ("low-memory", &["host"]),
+    ("exhaust-huge-pages", &["host"]),
+    ("condition", &["host", "alarm_type", "object"]),
+    ("count", &["host", "counter", "by"]),
     ("stop-network", &["host", "network"]),
     ("event-gap", &["host"]),
     ("storm", &["changes_per_second", "seconds"]),
@@ -116,7 +142,7 @@ fn request(words: &[String]) -> Result<Value, Failure> {
 /// Numbers for the fields that are numbers, JSON for faults, else text.
 fn value_of(field: &str, text: &str) -> Result<Value, Failure> {
     match field {
-        "delay_ms" | "changes_per_second" | "seconds" => {
+        "delay_ms" | "changes_per_second" | "seconds" | "by" => {
             text.parse::<u64>().map(Value::from).map_err(|_| Failure::usage(format!("{field}: {text:?} is no number")))
         }
         "fault" => serde_json::from_str(text).map_err(|error| Failure::usage(format!("fault: {error}"))),

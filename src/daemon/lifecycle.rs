@@ -8,7 +8,6 @@ use super::{hosts, service};
 use crate::changes::{ChangeLog, Restored};
 use crate::collect::{self, Cadence, CollectorSettings};
 use crate::engine::{self, EngineEnd, EngineHandle, EngineParts, EngineVitals};
-use crate::fault::FaultSettings;
 use crate::host::{LocalHost, Root};
 use crate::hypervisor::sim::{SimHandle, SimOpener, SimSetup};
 use crate::inventory::InventorySettings;
@@ -16,7 +15,8 @@ use crate::model::capacity::Overcommit;
 use crate::model::history::TransitionHistory;
 use crate::model::host::{ConnectionState, Vrm};
 use crate::model::registration::HostRegistration;
-use crate::model::{Body, Object, ObjectClass, OutsideChanges, Timestamp};
+use crate::model::{Body, Object, ObjectClass, Timestamp};
+use crate::notify::{self, NotifyHandle};
 use crate::settings::{self, Settings};
 use crate::store::{self, Journal, Loaded, StoreHandle};
 use crate::telemetry::{self, LogCounters};
@@ -149,6 +149,8 @@ struct Running {
     store: StoreHandle,
     changes: Arc<ChangeLog>,
     northbound: super::northbound::Server,
+    sinks: NotifyHandle,
+    stop_sinks: CancellationToken,
 }
 
 impl Running {
@@ -179,7 +181,7 @@ impl Running {
         let (engine, vitals, engine_task) = engine::start(
             EngineParts {
                 settings: inventory_settings(settings, &vrm_id),
-                fault: fault_settings(settings, &vrm_id),
+                fault: super::fault::fault_settings(settings, &vrm_id),
                 head: loaded.head,
                 objects: loaded.objects,
                 tombstones: loaded.tombstones,
@@ -196,9 +198,21 @@ impl Running {
             },
             stop_engine.clone(),
         );
-        let northbound = super::northbound::bind(options, settings, &vrm_id, &changes, &engine, &vitals, &log)
-            .await
-            .map_err(Failure::failed)?;
+        let stop_sinks = CancellationToken::new();
+        let observer = Arc::new(super::notify::SinkAlarms(engine.clone()));
+        let config = super::notify::notify_config(settings, &vrm_id);
+        let sinks = notify::start(config, &changes, &settings.state_directory, Some(observer), &stop_sinks)
+            .map_err(|error| Failure::failed(anyhow::Error::from(error)))?;
+        let parts = super::northbound::Parts {
+            vrm_id: &vrm_id,
+            changes: &changes,
+            engine: &engine,
+            vitals: &vitals,
+            log: &log,
+            history: &reader,
+            sinks: sinks.figures(),
+        };
+        let northbound = super::northbound::bind(options, settings, parts).await.map_err(Failure::failed)?;
         let stop_collectors = CancellationToken::new();
         let collector_settings = CollectorSettings {
             cadence: cadence(settings),
@@ -217,7 +231,19 @@ impl Running {
         northbound.ready();
         service::ready(&format!("{} hosts", changes.count(ObjectClass::Host)));
         tracing::info!(epoch = changes.epoch(), head = changes.head(), "ready");
-        Ok(Self { engine, vitals, engine_task, collectors, stop_collectors, stop_engine, store, changes, northbound })
+        Ok(Self {
+            engine,
+            vitals,
+            engine_task,
+            collectors,
+            stop_collectors,
+            stop_engine,
+            store,
+            changes,
+            northbound,
+            sinks,
+            stop_sinks,
+        })
     }
 
     /// Waits for the end; answers why.
@@ -292,6 +318,8 @@ impl Running {
     async fn stop(self, failure: Option<Failure>) -> Result<(), Failure> {
         let orderly = async {
             self.northbound.stop().await;
+            self.stop_sinks.cancel();
+            self.sinks.stopped().await;
             self.stop_collectors.cancel();
             if let Err(error) = self.collectors.await {
                 tracing::warn!(%error, "collectors");
@@ -393,23 +421,7 @@ fn inventory_settings(settings: &Settings, vrm_id: &str) -> InventorySettings {
             memory: settings.overcommit_memory,
             storage: settings.overcommit_storage,
         },
-        outside_changes: outside_changes(settings),
-    }
-}
-
-fn outside_changes(settings: &Settings) -> OutsideChanges {
-    match settings.outside_changes {
-        settings::OutsideChanges::Adopt => OutsideChanges::Adopt,
-        settings::OutsideChanges::Warn => OutsideChanges::Warn,
-        settings::OutsideChanges::Alarm => OutsideChanges::Alarm,
-    }
-}
-
-fn fault_settings(settings: &Settings, vrm_id: &str) -> FaultSettings {
-    FaultSettings {
-        dn: super::northbound::dn_scheme(settings, vrm_id),
-        outside_changes: outside_changes(settings),
-        ..FaultSettings::default()
+        outside_changes: super::fault::outside_changes(settings),
     }
 }
 

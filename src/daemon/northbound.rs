@@ -1,17 +1,19 @@
 //! Wires the gRPC server: sockets, services, health.
 
+use super::fault::StoredHistory;
+use super::names::dn_scheme;
 use super::options::Options;
 use crate::changes::ChangeLog;
 use crate::engine::{EngineHandle, EngineVitals};
 use crate::model::Timestamp;
-use crate::model::name::DnScheme;
 use crate::model::registration::Profile;
 use crate::northbound::{
     Listen, ListenError, Listening, MetricsPage, MetricsSources, Northbound, NorthboundParts, Published, SERVICES,
     ServerFacts, Sessions, WatchLimits, make_dev_tls,
 };
 use crate::settings::{self, Listener, Metrics, Settings};
-use crate::telemetry::LogCounters;
+use crate::store::JournalReader;
+use crate::telemetry::{AlarmLatency, LogCounters, SinkFigures};
 use anyhow::Context;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -58,16 +60,20 @@ impl Server {
     }
 }
 
+/// What is served, and who serves it.
+pub(super) struct Parts<'a> {
+    pub(super) vrm_id: &'a str,
+    pub(super) changes: &'a Arc<ChangeLog>,
+    pub(super) engine: &'a EngineHandle,
+    pub(super) vitals: &'a Arc<EngineVitals>,
+    pub(super) log: &'a LogCounters,
+    pub(super) history: &'a Arc<JournalReader>,
+    pub(super) sinks: Vec<Arc<SinkFigures>>,
+}
+
 /// Binds the sockets and serves on them; everything answers NOT_SERVING until [`Server::ready`].
-pub(super) async fn bind(
-    options: &Options,
-    settings: &Settings,
-    vrm_id: &str,
-    changes: &Arc<ChangeLog>,
-    engine: &EngineHandle,
-    vitals: &Arc<EngineVitals>,
-    log: &LogCounters,
-) -> anyhow::Result<Server> {
+pub(super) async fn bind(options: &Options, settings: &Settings, parts: Parts<'_>) -> anyhow::Result<Server> {
+    let Parts { vrm_id, changes, engine, vitals, log, history, sinks } = parts;
     let listening = listen(options, settings).await.map_err(|error| anyhow::anyhow!("{error:#}"))?;
     for address in listening.addresses() {
         tracing::info!(address, "listening");
@@ -81,6 +87,7 @@ pub(super) async fn bind(
     let northbound = Northbound::new(NorthboundParts {
         published: Published { log: Arc::clone(changes), dn: Arc::new(dn), now },
         engine: engine.clone(),
+        closed_alarms: Arc::new(StoredHistory(Arc::clone(history))),
         facts: ServerFacts {
             vrm_id: vrm_id.to_owned(),
             cluster_id: settings.cluster_id.clone(),
@@ -108,6 +115,8 @@ pub(super) async fn bind(
             engine: Arc::clone(vitals),
             sessions: Arc::clone(&northbound.sessions),
             logging: log.clone(),
+            latency: AlarmLatency::default(),
+            sinks,
         };
         tokio::spawn(page.serve(sources, stop.clone()));
     }
@@ -184,9 +193,4 @@ fn clock_synchronized() -> Option<bool> {
 
 fn now() -> Timestamp {
     Timestamp::from_system(SystemTime::now())
-}
-
-/// The distinguished names of this VRM.
-pub(super) fn dn_scheme(settings: &Settings, vrm_id: &str) -> DnScheme {
-    DnScheme { prefix: settings.dn_prefix.clone(), vrm_id: vrm_id.to_owned(), cluster_id: settings.cluster_id.clone() }
 }

@@ -111,6 +111,8 @@ fn alarm(view: &AlarmView) -> Value {
 
 fn identity(view: &AlarmView) -> Value {
     let alarm = &view.alarm;
+    let cause = (alarm.probable_cause.number > 0)
+        .then(|| json!({ "number": alarm.probable_cause.number, "name": alarm.probable_cause.name }));
     json!({
         "name": view.name.as_str(),
         "uid": view.uid,
@@ -118,7 +120,7 @@ fn identity(view: &AlarmView) -> Value {
         "lastChangeSequence": view.sequence.to_string(),
         "alarmType": alarm.alarm_type,
         "eventType": upper_snake(alarm.event_type.as_str()),
-        "probableCause": { "number": alarm.probable_cause.number, "name": alarm.probable_cause.name },
+        "probableCause": cause,
         "state": word(alarm.state),
         "perceivedSeverity": word(alarm.perceived_severity),
         "highestSeverity": word(alarm.highest_severity),

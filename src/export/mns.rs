@@ -75,7 +75,7 @@ pub fn notification(reporter: &Reporter, view: &AlarmView) -> Value {
     let kind = NotificationType::of(view);
     let alarm = &view.alarm;
     let mut record = json!({
-        "href": view.name.as_str(),
+        "href": alarm.object.as_str(),
         "objectInstance": dn(alarm),
         "notificationId": view.sequence,
         "notificationType": kind.as_str(),

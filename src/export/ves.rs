@@ -35,7 +35,6 @@ fn header(reporter: &Reporter, view: &AlarmView) -> Value {
         "sourceName": if alarm.object_dn.is_empty() { alarm.object.as_str() } else { &alarm.object_dn },
         "startEpochMicrosec": alarm.raise_time.0,
         "lastEpochMicrosec": view.change_time.0.max(alarm.raise_time.0),
-        "timeZoneOffset": "UTC+00:00",
         "version": "4.1",
         "vesEventListenerVersion": "7.2.1",
     })

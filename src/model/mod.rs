@@ -6,6 +6,7 @@
 
 pub mod alarm;
 pub mod alarm_command;
+pub mod alarm_terms;
 pub mod annotation;
 pub mod audit;
 pub mod capability;

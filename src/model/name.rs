@@ -346,9 +346,13 @@ impl DnScheme {
         }
         let segments: Vec<&str> = name.as_str().split('/').collect();
         for pair in segments.chunks(2) {
-            let [collection, id] = pair else { continue };
+            let [collection, id] = pair else {
+                // A machine has one agent: the name has no id for it.
+                dn.push_str(if pair == ["agent"] { ",GuestAgent=1" } else { "" });
+                continue;
+            };
             dn.push(',');
-            dn.push_str(rdn_class(collection));
+            dn.push_str(rdn_class(segments[0], collection));
             dn.push('=');
             dn.push_str(&escape_rdn(&decode(id)));
         }
@@ -386,7 +390,7 @@ impl DnScheme {
 
 /// Collection segment and RDN class of every object below VRM and cluster.
 /// Collections of names and the classes of their members; the parts of hosts and machines among them.
-const COLLECTIONS: [(&str, &str); 17] = [
+const COLLECTIONS: [(&str, &str); 19] = [
     ("hosts", "Host"),
     ("hypervisors", "Hypervisor"),
     ("virtualMachines", "VirtualMachine"),
@@ -399,14 +403,22 @@ const COLLECTIONS: [(&str, &str); 17] = [
     ("alarms", "Alarm"),
     ("alarmShelves", "AlarmShelf"),
     ("alarmProfiles", "AlarmProfile"),
-    ("disks", "Disk"),
-    ("nics", "Nic"),
-    ("filesystems", "Filesystem"),
-    ("cpus", "Cpu"),
+    ("disks", "HostDisk"),
+    ("disks", "VirtualDisk"),
+    ("nics", "HostNic"),
+    ("nics", "VirtualNic"),
+    ("filesystems", "HostFilesystem"),
+    ("cpus", "HostCpu"),
     ("sensors", "Sensor"),
 ];
 
-fn rdn_class(collection: &str) -> &str {
+/// The class of a collection's members; disks and NICs are of machines or of hosts.
+fn rdn_class<'a>(top: &str, collection: &'a str) -> &'a str {
+    match (top, collection) {
+        ("virtualMachines", "disks") => return "VirtualDisk",
+        ("virtualMachines", "nics") => return "VirtualNic",
+        _ => {}
+    }
     COLLECTIONS.iter().find(|(name, _)| *name == collection).map_or(collection, |(_, class)| class)
 }
 

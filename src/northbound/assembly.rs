@@ -1,6 +1,7 @@
 //! All services together, behind the gate.
 
 use super::admin::{Admin, ServerFacts};
+use super::alarm::{Alarms, ClosedAlarms};
 use super::auth::{Gate, GateCounters, Policies, PolicyError};
 use super::health::HealthBoard;
 use super::host_service::Hosts;
@@ -14,6 +15,7 @@ use crate::engine::EngineHandle;
 use crate::wire::DESCRIPTORS;
 use crate::wire::health_v1::health_server::HealthServer;
 use crate::wire::v1::admin_service_server::AdminServiceServer;
+use crate::wire::v1::alarm_service_server::AlarmServiceServer;
 use crate::wire::v1::host_service_server::HostServiceServer;
 use crate::wire::v1::inventory_service_server::InventoryServiceServer;
 use std::sync::Arc;
@@ -21,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 /// Services of this API that are served.
-pub const SERVICES: [&str; 3] = ["vrm.v1.InventoryService", "vrm.v1.HostService", "vrm.v1.AdminService"];
+pub const SERVICES: [&str; 4] =
+    ["vrm.v1.InventoryService", "vrm.v1.AlarmService", "vrm.v1.HostService", "vrm.v1.AdminService"];
 
 /// Further services that reflection lists.
 const OTHERS: [&str; 3] =
@@ -45,6 +48,8 @@ pub struct NorthboundParts {
     pub published: Published,
     /// Where changes go.
     pub engine: EngineHandle,
+    /// What left the alarm list.
+    pub closed_alarms: Arc<dyn ClosedAlarms>,
     /// The daemon.
     pub facts: ServerFacts,
     /// Bounds on open streams.
@@ -75,7 +80,7 @@ impl Northbound {
     /// # Errors
     /// [`AssemblyError`]: a bug of this build, so the daemon must not start.
     pub fn new(parts: NorthboundParts) -> Result<Self, AssemblyError> {
-        let NorthboundParts { published, engine, facts, watch_limits, stop } = parts;
+        let NorthboundParts { published, engine, closed_alarms, facts, watch_limits, stop } = parts;
         let policies = Arc::new(Policies::read(&SERVICES)?);
         let calls = Arc::new(GateCounters::default());
         let sessions = Arc::new(Sessions::new(watch_limits));
@@ -88,6 +93,12 @@ impl Northbound {
             vrm_id: facts.vrm_id.clone(),
             version: facts.version.clone(),
         };
+        let alarms = Alarms {
+            published: published.clone(),
+            engine: engine.clone(),
+            watching: watching.clone(),
+            closed: closed_alarms,
+        };
         let inventory = Inventory { published: published.clone(), engine: engine.clone(), watching };
         let hosts = Hosts { published: published.clone(), engine, profile: facts.profile };
         let services = SERVICES.iter().chain(&OTHERS).map(|name| (*name).to_owned()).collect();
@@ -95,6 +106,11 @@ impl Northbound {
             Admin { published, sessions: Arc::clone(&sessions), policies: Arc::clone(&policies), services, facts };
         let routes = Routes::new(
             InventoryServiceServer::new(inventory)
+                .max_decoding_message_size(limits::REQUEST)
+                .max_encoding_message_size(limits::ANSWER),
+        )
+        .add_service(
+            AlarmServiceServer::new(alarms)
                 .max_decoding_message_size(limits::REQUEST)
                 .max_encoding_message_size(limits::ANSWER),
         )

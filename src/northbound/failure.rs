@@ -99,6 +99,13 @@ impl Failure {
         self
     }
 
+    /// When trying again makes sense, if not when the reason says so.
+    #[must_use]
+    pub fn retry_after(mut self, delay: Duration) -> Self {
+        self.0.retry = Some(delay);
+        self
+    }
+
     /// The id under which the log tells more.
     #[must_use]
     pub fn request_id(mut self, id: impl Into<String>) -> Self {

@@ -5,10 +5,10 @@ use super::inventory::check_labels;
 use super::limits;
 use super::published::Published;
 use super::request::{Call, called, context, name_of_class};
-use crate::engine::{CommandContext, EngineHandle, ProbeReport};
+use crate::engine::{CommandContext, EngineHandle, LockRequest, ProbeReport};
 use crate::model::name::HostId;
 use crate::model::registration::{HostOrigin, HostRegistration, Profile};
-use crate::model::{Name, ObjectClass};
+use crate::model::{Name, Object, ObjectClass};
 use crate::wire::convert::{self, Detail, Served, resource};
 use crate::wire::v1;
 use std::time::Duration;
@@ -20,6 +20,9 @@ const PROBE: Duration = Duration::from_secs(7);
 
 /// Most addresses of one host, so that trying them all fits into the time of the call.
 const ADDRESSES: usize = 4;
+
+/// Longest reason of a maintenance, in characters.
+const REASON: usize = 256;
 
 /// Names of removed objects that an answer lists.
 const REMOVED: usize = 100;
@@ -63,17 +66,46 @@ impl HostService for Hosts {
     }
 
     async fn lock_host(&self, request: Request<v1::LockHostRequest>) -> Result<Response<v1::Host>, Status> {
-        let _ = called(request)?;
-        Err(Failure::new(super::reason::Reason::Unimplemented, "not served yet").into())
+        let (call, request) = called(request)?;
+        let context =
+            context(&call, request.actor.as_ref(), &request.request_id, &request.etag, request.validate_only)?;
+        Ok(Response::new(self.lock(context, request).await?))
     }
 
     async fn unlock_host(&self, request: Request<v1::UnlockHostRequest>) -> Result<Response<v1::Host>, Status> {
-        let _ = called(request)?;
-        Err(Failure::new(super::reason::Reason::Unimplemented, "not served yet").into())
+        let (call, request) = called(request)?;
+        let context =
+            context(&call, request.actor.as_ref(), &request.request_id, &request.etag, request.validate_only)?;
+        let host = host_id(&request.name)?;
+        let object = self.engine.unlock_host(context, host).await.map_err(Failure::from)?;
+        Ok(Response::new(self.shown(&object, &request.name)?))
     }
 }
 
 impl Hosts {
+    async fn lock(&self, context: CommandContext, request: v1::LockHostRequest) -> Result<v1::Host, Failure> {
+        let host = host_id(&request.name)?;
+        if request.reason.chars().count() > REASON || request.reason.chars().any(char::is_control) {
+            return Err(Failure::field("reason", format!("at most {REASON} characters, no control characters")));
+        }
+        let until = match request.until {
+            None => None,
+            Some(time) => {
+                let until = convert::time_from(time).filter(|until| *until > (self.published.now)());
+                Some(until.ok_or_else(|| Failure::field("until", "lies in the past or is out of range"))?)
+            }
+        };
+        let lock = LockRequest { reason: request.reason, until };
+        let object = self.engine.lock_host(context, host, lock).await?;
+        self.shown(&object, &request.name)
+    }
+
+    fn shown(&self, object: &Object, name: &str) -> Result<v1::Host, Failure> {
+        resource(object, &self.published.dn, Detail::Full)
+            .and_then(v1::Host::from_resource)
+            .ok_or_else(|| Failure::not_found(Some(ObjectClass::Host), name))
+    }
+
     async fn register(
         &self,
         context: CommandContext,
@@ -132,8 +164,8 @@ impl Hosts {
         context: CommandContext,
         request: &v1::DeregisterHostRequest,
     ) -> Result<v1::DeregisterHostResponse, Failure> {
-        let name = name_of_class("name", &request.name, ObjectClass::Host)?;
-        let host = name.host_id().ok_or_else(|| Failure::field("name", "names no host"))?;
+        let host = host_id(&request.name)?;
+        let name = Name::host(&host);
         let removed = self.removed_with(&name, &host);
         self.engine.deregister_host(context, host, request.force).await?;
         Ok(v1::DeregisterHostResponse {
@@ -145,7 +177,7 @@ impl Hosts {
     /// Names of what leaves with a host: what lies below it, and machines known nowhere else.
     fn removed_with(&self, name: &Name, host: &HostId) -> Vec<String> {
         let below = format!("{name}/");
-        let leaves = |object: &crate::model::Object| match &object.body {
+        let leaves = |object: &Object| match &object.body {
             crate::model::Body::VirtualMachine(vm) => {
                 vm.defined_on.iter().all(|on| on == host) && vm.host.as_ref() == Some(host)
             }
@@ -154,6 +186,10 @@ impl Hosts {
         let all = ObjectClass::RESOURCES.into_iter().flat_map(|class| self.published.log.all(class));
         all.filter(|object| leaves(object)).map(|object| object.name.to_string()).collect()
     }
+}
+
+fn host_id(name: &str) -> Result<HostId, Failure> {
+    name_of_class("name", name, ObjectClass::Host)?.host_id().ok_or_else(|| Failure::field("name", "names no host"))
 }
 
 fn registration(request: &v1::RegisterHostRequest) -> Result<HostRegistration, Failure> {

@@ -58,6 +58,8 @@ pub const FILTER_DEPTH: usize = 8;
 
 /// Most attribute paths, classes, URIs or similar in one request.
 pub const REQUEST_ITEMS: usize = 64;
+/// Alarms of one batch request.
+pub const BATCH: usize = 1_000;
 /// Longest name, DN or other identifier in a request, in bytes.
 pub const IDENTIFIER: usize = 2_048;
 

@@ -1,19 +1,24 @@
 //! The OpenMetrics page: figures about the daemon itself and its hosts, made anew at each scrape
 //! from published state, so that nothing stale is ever shown.
 
+mod alarms;
+mod encoding;
+mod sinks;
+
+use self::encoding::{Encoded, Labels, counter, family, gauge};
 use super::sessions::Sessions;
 use crate::changes::ChangeLog;
 use crate::engine::{EngineVitals, TURN_BOUNDS_US};
 use crate::model::{Body, ObjectClass};
-use crate::telemetry::LogCounters;
+use crate::telemetry::{AlarmLatency, LogCounters, SinkFigures};
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
@@ -35,6 +40,10 @@ pub struct MetricsSources {
     pub sessions: Arc<Sessions>,
     /// Logging and panics.
     pub logging: LogCounters,
+    /// How long alarms take to be told.
+    pub latency: AlarmLatency,
+    /// Notification sinks.
+    pub sinks: Vec<Arc<SinkFigures>>,
 }
 
 /// The bound page.
@@ -77,47 +86,20 @@ async fn page(State(sources): State<MetricsSources>) -> impl IntoResponse {
 #[derive(Debug)]
 struct Snapshot(MetricsSources);
 
-type Encoded = Result<(), std::fmt::Error>;
-
-type Labels = Vec<(&'static str, String)>;
-
-fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> Encoded {
-    let metric = ConstCounter::new(value);
-    metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
-}
-
-fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: f64) -> Encoded {
-    let metric = ConstGauge::new(value);
-    metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
-}
-
-/// A family of one label set per row.
-fn family<M: EncodeMetric>(
-    encoder: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    rows: impl IntoIterator<Item = (Labels, M)>,
-) -> Encoded {
-    let mut rows = rows.into_iter().peekable();
-    let Some((_, first)) = rows.peek() else { return Ok(()) };
-    let mut metric: MetricEncoder<'_> = encoder.encode_descriptor(name, help, None, first.metric_type())?;
-    for (labels, value) in rows {
-        value.encode(metric.encode_family(&labels)?)?;
-    }
-    Ok(())
-}
-
 impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Encoded {
         self.daemon(&mut encoder)?;
-        self.hosts(&mut encoder)
+        self.hosts(&mut encoder)?;
+        alarms::encode_alarms(&self.0.log.all(ObjectClass::Alarm), &mut encoder)?;
+        alarms::encode_latency(&self.0.latency, &mut encoder)?;
+        sinks::encode_sinks(&self.0.sinks, &mut encoder)
     }
 }
 
 impl Snapshot {
     #[expect(clippy::cast_precision_loss, reason = "sequence numbers and counts stay far below 2^53")]
     fn daemon(&self, encoder: &mut DescriptorEncoder<'_>) -> Encoded {
-        let MetricsSources { log, engine, sessions, logging } = &self.0;
+        let MetricsSources { log, engine, sessions, logging, .. } = &self.0;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
         gauge(encoder, "heartbeat_timestamp_seconds", "When this page was made; alert when it stops moving", now)?;
         gauge(encoder, "log_head_sequence", "Sequence of the last committed change", log.head() as f64)?;

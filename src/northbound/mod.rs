@@ -4,6 +4,7 @@
 //! Nothing here decides about managed objects, and nothing here holds a lock across an await.
 
 mod admin;
+mod alarm;
 mod assembly;
 mod auth;
 mod failure;
@@ -22,6 +23,7 @@ mod sessions;
 mod watch;
 
 pub use admin::ServerFacts;
+pub use alarm::{ClosedAlarm, ClosedAlarmPage, ClosedAlarms, NoClosedAlarms};
 pub use assembly::{AssemblyError, Northbound, NorthboundParts, SERVICES};
 pub use auth::{GateCounters, Role};
 pub use failure::{Access, Failure, from_hypervisor};

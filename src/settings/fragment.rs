@@ -19,6 +19,52 @@ pub(super) struct Fragment {
     pub(super) credential: BTreeMap<String, CredentialTable>,
     /// Hosts may also stand in the main file.
     pub(super) host: Vec<HostTable>,
+    pub(super) alarms: AlarmsTable,
+    pub(super) alarm_profile: Vec<AlarmProfileTable>,
+    pub(super) notify: Vec<NotifyTable>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AlarmsTable {
+    pub(super) acknowledge_cleared_after: Option<String>,
+}
+
+/// One rule that grades alarms.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AlarmProfileTable {
+    pub(super) name: Option<String>,
+    pub(super) order: Option<u32>,
+    pub(super) alarm_types: Vec<String>,
+    pub(super) object: Option<String>,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) host: Option<String>,
+    pub(super) resource_group: Option<String>,
+    pub(super) severity: BTreeMap<String, String>,
+    pub(super) hold_on: Option<String>,
+    pub(super) hold_off: Option<String>,
+    pub(super) thresholds: BTreeMap<String, f64>,
+    pub(super) off: Option<bool>,
+}
+
+/// One sink; which keys it takes depends on its kind.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct NotifyTable {
+    pub(super) name: Option<String>,
+    pub(super) kind: Option<String>,
+    pub(super) minimum_severity: Option<String>,
+    pub(super) roots_only: Option<bool>,
+    pub(super) alarm_types: Vec<String>,
+    pub(super) delay: Option<String>,
+    pub(super) timeout: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) token_file: Option<PathBuf>,
+    pub(super) secret_file: Option<PathBuf>,
+    pub(super) resend: Option<String>,
+    pub(super) command: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -1,6 +1,8 @@
 //! What is accepted, what is refused, and that refusals name file, key and reason.
 
-use super::{Inputs, Listener, Metrics, Profile, Settings, SettingsError, load, parse_host_argument};
+use super::{
+    Inputs, Listener, Metrics, NotifyKind, Profile, Settings, SettingsError, Severity, load, parse_host_argument,
+};
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,6 +25,27 @@ fn the_shipped_sample_is_valid_and_shows_the_defaults() {
     assert_eq!(settings.poll_statistics, Duration::from_secs(10));
     assert!(matches!(settings.metrics, Metrics::On { explicit: false, .. }));
     assert_eq!(settings.vrm_id, "here");
+}
+
+/// What the sample comments out from `[alarms]` on, line by line: prose is no TOML.
+#[test]
+fn the_samples_alarm_examples_are_valid() {
+    let sample = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/sample/vrm.toml"));
+    let sample = sample.unwrap();
+    let (_, examples) = sample.split_once("[alarms]").unwrap();
+    let lines =
+        examples.lines().map(|line| line.trim_start_matches("# ")).filter(|line| line.parse::<toml::Table>().is_ok());
+    let settings = read(&format!("[alarms]\n{}", lines.collect::<Vec<_>>().join("\n"))).unwrap();
+    assert_eq!(settings.alarms.acknowledge_cleared_after, Some(Duration::from_secs(86_400)));
+    assert_eq!(settings.alarms.profiles.len(), 2);
+    assert_eq!(settings.alarms.profiles[0].severity[&Severity::Major], Severity::Warning);
+    assert_eq!(settings.alarms.profiles[1].thresholds["percent.major"], 92.0);
+    let [alertmanager, noc, pager] = settings.notify.as_slice() else { panic!("{:?}", settings.notify) };
+    assert!(matches!(&alertmanager.kind, NotifyKind::Alertmanager { http, .. } if http.url == "http://127.0.0.1:9093"));
+    assert_eq!((alertmanager.minimum_severity, alertmanager.roots_only), (Severity::Minor, true));
+    assert!(matches!(&noc.kind, NotifyKind::Webhook { secret_file: Some(_), .. }));
+    assert_eq!((noc.roots_only, noc.delay), (false, Duration::from_secs(30)));
+    assert!(matches!(&pager.kind, NotifyKind::Exec { command } if command.len() == 3));
 }
 
 #[test]
@@ -67,6 +90,26 @@ fn refusals_name_the_key() {
         ("[[host]]\nid = 'a'", "uri"),
         ("[[host]]\nid = 'a'\nuri = 'qemu:///system'\ncredential = 'x'", "credential"),
         ("[[host]]\nid = 'a'\nuri = 'x://1'\n[[host]]\nid = 'a'\nuri = 'x://2'", "id"),
+        ("[alarms]\nacknowledge_cleared_after = 'never'", "alarms.acknowledge_cleared_after"),
+        ("[[alarm_profile]]\noff = true", "alarm_profile[1].name"),
+        ("[[alarm_profile]]\nname = 'a'", "alarm_profile[a].severity"),
+        ("[[alarm_profile]]\nname = 'a'\nseverity = { major = 'bad' }", "alarm_profile[a].severity.major"),
+        ("[[alarm_profile]]\nname = 'a'\nhold_on = '1'", "alarm_profile[a].hold_on"),
+        ("[[alarm_profile]]\nname = 'a'\nthresholds = { x = nan }", "alarm_profile[a].thresholds.x"),
+        ("[[alarm_profile]]\nname = 'a'\nsverity = {}", "sverity"),
+        ("[[notify]]\nkind = 'webhook'\nurl = 'http://a'", "notify[1].name"),
+        ("[[notify]]\nname = 'journal'\nkind = 'webhook'\nurl = 'http://a'", "notify[journal].name"),
+        ("[[notify]]\nname = '../x'\nkind = 'webhook'\nurl = 'http://a'", "notify[../x].name"),
+        ("[[notify]]\nname = 'a'\nkind = 'pigeon'", "notify[a].kind"),
+        ("[[notify]]\nname = 'a'\nkind = 'webhook'", "notify[a].url"),
+        ("[[notify]]\nname = 'a'\nkind = 'webhook'\nurl = 'a:1'", "notify[a].url"),
+        ("[[notify]]\nname = 'a'\nkind = 'webhook'\nurl = 'http://u:p@a'", "token_file"),
+        ("[[notify]]\nname = 'a'\nkind = 'webhook'\nurl = 'http://a'\nsecret_file = 'k'", "notify[a].secret_file"),
+        ("[[notify]]\nname = 'a'\nkind = 'webhook'\nurl = 'http://a'\nminimum_severity = 'x'", "minimum_severity"),
+        ("[[notify]]\nname = 'a'\nkind = 'webhook'\nurl = 'http://a'\ndelay = '2 minutes'", "notify[a].delay"),
+        ("[[notify]]\nname = 'a'\nkind = 'webhook'\nurl = 'http://a'\nresend = '60s'", "notify[a].resend"),
+        ("[[notify]]\nname = 'a'\nkind = 'exec'", "notify[a].command"),
+        ("[[notify]]\nname = 'a'\nkind = 'exec'\ncommand = ['mail']", "notify[a].command"),
         ("this is no toml", "expected"),
     ] {
         let error = read(text).unwrap_err().to_string();

@@ -1,8 +1,11 @@
 //! Settings as everybody uses them: complete, checked, with units.
 
+use super::alarms::{AlarmSettings, alarm_settings};
 use super::error::SettingsError;
 use super::fragment::{CredentialTable, Fragment};
 use super::hosts::HostSetting;
+use super::notify::{NotifySetting, notify_settings};
+use super::period::parse_period;
 use super::profile::{Profile, parse_profile};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -107,6 +110,10 @@ pub struct Settings {
     pub credentials: BTreeMap<String, Credential>,
     /// Hosts.
     pub hosts: Vec<HostSetting>,
+    /// How alarms are graded and closed.
+    pub alarms: AlarmSettings,
+    /// Who is told of alarms.
+    pub notify: Vec<NotifySetting>,
 }
 
 /// Default state directory (`StateDirectory=vrm`).
@@ -166,6 +173,8 @@ impl Validation<'_> {
             log_level: fragment.log.level.unwrap_or_else(|| "info".into()),
             credentials: fragment.credential.into_iter().map(|(name, table)| (name, credential(table))).collect(),
             hosts,
+            alarms: alarm_settings(self.place, &fragment.alarms, fragment.alarm_profile)?,
+            notify: notify_settings(self.place, fragment.notify)?,
         };
         self.cross_check(&settings)?;
         Ok(settings)
@@ -233,21 +242,9 @@ impl Validation<'_> {
         least: u64,
         most: u64,
     ) -> Result<Duration, SettingsError> {
-        let Some(text) = text else { return Ok(Duration::from_secs(default)) };
-        let (number, unit) =
-            text.split_at(text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len()));
-        let factor = match unit {
-            "s" => 1,
-            "m" | "min" => 60,
-            "h" => 3600,
-            _ => 0,
-        };
-        match number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)) {
-            Some(seconds) if (least..=most).contains(&seconds) => Ok(Duration::from_secs(seconds)),
-            _ => {
-                Err(self
-                    .invalid(key, format!("{text:?} must be a period like \"10s\", between {least} s and {most} s")))
-            }
+        match text {
+            None => Ok(Duration::from_secs(default)),
+            Some(text) => parse_period(text, least, most).map_err(|reason| self.invalid(key, reason)),
         }
     }
 

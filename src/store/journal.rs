@@ -1,12 +1,14 @@
 //! Opening `journal.db` and reading what it knew.
 
 use super::aside::{self, FILE};
+use super::behind::{self, Behind, Tenant};
 use super::error::StoreError;
 use super::reader::JournalReader;
 use super::row::set_meta;
 use super::schema;
 use super::space::Ballast;
 use super::transaction::{Ack, RequestRow};
+use super::transition;
 use super::writer::{self, StoreHandle};
 use crate::model::object::Tombstone;
 use crate::model::registration::HostRegistration;
@@ -85,19 +87,19 @@ impl Journal {
             aside::keep_copy(&connection, &options.directory, schema::VERSION)?;
         }
         schema::migrate(&mut connection, found, schema::VERSION).map_err(unreadable)?;
-        let loaded = load(&connection, &path, options)?;
+        let (loaded, behind) = load(&connection, &path, options)?;
         let readable = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let read_connection = Connection::open_with_flags(&path, readable).map_err(unreadable)?;
         let reader = Arc::new(JournalReader::new(read_connection).map_err(unreadable)?);
         let (ack, acks) = mpsc::unbounded_channel();
         let ballast = Ballast::of(&options.directory);
-        let store = writer::start(connection, ballast, ack, Arc::clone(&reader))
+        let store = writer::start(connection, behind, ballast, ack, Arc::clone(&reader))
             .map_err(|source| StoreError::Io { path: options.directory.clone(), source })?;
         Ok((Self { store, reader, acks }, loaded))
     }
 }
 
-fn load(connection: &Connection, path: &Path, options: &OpenOptions) -> Result<Loaded, StoreError> {
+fn load(connection: &Connection, path: &Path, options: &OpenOptions) -> Result<(Loaded, Behind), StoreError> {
     let unreadable = |source| StoreError::Unreadable { path: path.to_owned(), source };
     let mut loaded = Loaded::default();
     match meta(connection, "epoch").map_err(unreadable)? {
@@ -112,23 +114,45 @@ fn load(connection: &Connection, path: &Path, options: &OpenOptions) -> Result<L
     loaded.vrm_id = meta(connection, "vrm_id").map_err(unreadable)?.unwrap_or_else(|| options.vrm_id.clone());
     loaded.forgotten =
         meta(connection, "forgotten").map_err(unreadable)?.and_then(|text| text.parse().ok()).unwrap_or(0);
-    load_objects(connection, path, &mut loaded)?;
+    let behind = load_behind(connection, path)?;
+    load_objects(connection, path, &behind, &mut loaded)?;
     load_hosts(connection, path, &mut loaded)?;
     loaded.requests = load_requests(connection).map_err(unreadable)?;
     let newest: i64 = connection
         .query_row("SELECT coalesce(max(sequence), 0) FROM transitions", [], |row| row.get(0))
         .map_err(unreadable)?;
     loaded.head = loaded.head.max(u64::try_from(newest).unwrap_or(0));
-    Ok(loaded)
+    Ok((loaded, behind))
 }
 
-fn load_objects(connection: &Connection, path: &Path, loaded: &mut Loaded) -> Result<(), StoreError> {
+/// The changes that the rows of objects lack.
+fn load_behind(connection: &Connection, path: &Path) -> Result<Behind, StoreError> {
+    let unreadable = |source| StoreError::Unreadable { path: path.to_owned(), source };
+    let mut changes = Vec::new();
+    if let Some(until) = behind::remembered(connection).map_err(unreadable)? {
+        for row in transition::last_after(connection, until).map_err(unreadable)? {
+            let what = format!("transition {}", row.sequence());
+            let change = row.parse().map_err(|error| StoreError::Damaged {
+                path: path.to_owned(),
+                what,
+                reason: error.to_string(),
+            })?;
+            changes.push(change);
+        }
+    }
+    Behind::of(connection, &changes).map_err(unreadable)
+}
+
+fn load_objects(connection: &Connection, path: &Path, behind: &Behind, loaded: &mut Loaded) -> Result<(), StoreError> {
     let unreadable = |source| StoreError::Unreadable { path: path.to_owned(), source };
     let mut statement =
         connection.prepare("SELECT name, removed_time, body FROM objects ORDER BY name").map_err(unreadable)?;
     let mut rows = statement.query([]).map_err(unreadable)?;
     while let Some(row) = rows.next().map_err(unreadable)? {
         let name: String = row.get(0).map_err(unreadable)?;
+        if behind.holds(&name) {
+            continue;
+        }
         let removed: Option<i64> = row.get(1).map_err(unreadable)?;
         let body: String = row.get(2).map_err(unreadable)?;
         let damaged = |error: serde_json::Error| StoreError::Damaged {
@@ -144,6 +168,12 @@ fn load_objects(connection: &Connection, path: &Path, loaded: &mut Loaded) -> Re
             let object: Object = serde_json::from_str(&body).map_err(damaged)?;
             loaded.head = loaded.head.max(object.last_change_sequence);
             loaded.objects.push(Arc::new(object));
+        }
+    }
+    for tenant in behind.tenants() {
+        match tenant {
+            Tenant::Live(object) => loaded.objects.push(Arc::clone(object)),
+            Tenant::Gone(tombstone) => loaded.tombstones.push(Tombstone::clone(tombstone)),
         }
     }
     Ok(())

@@ -4,6 +4,7 @@
 //! transaction is acknowledged when SQLite has committed it with `synchronous=FULL`.
 
 mod aside;
+mod behind;
 mod closed;
 mod error;
 mod journal;
@@ -13,6 +14,7 @@ mod row;
 mod schema;
 mod space;
 mod transaction;
+mod transition;
 mod writer;
 
 pub use aside::set_aside;

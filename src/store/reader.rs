@@ -3,9 +3,10 @@
 use super::closed::{self, ClosedAlarmPage};
 use super::retention::Oldest;
 use super::row::word;
+use super::transition::{COLUMNS, Row};
 use crate::model::alarm_command::ClosedAlarmQuery;
 use crate::model::history::{HistoryError, TransitionHistory};
-use crate::model::{Change, ChangeKind, ChangeSource, Name, Object, ObjectClass, Timestamp};
+use crate::model::{Change, Object, ObjectClass, Timestamp};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -67,54 +68,20 @@ impl JournalReader {
         let records = if classes.iter().any(|class| class.is_resource()) { "" } else { "AND name GLOB 'alarm*'" };
         let marks = vec!["?"; classes.len()].join(", ");
         let mut statement = connection.prepare_cached(&format!(
-            "SELECT sequence, time, name, kind, source, attributes, body FROM transitions
+            "SELECT {COLUMNS} FROM transitions
              WHERE sequence > ? AND sequence <= ? {records} AND class IN ({marks}) ORDER BY sequence LIMIT ?"
         ))?;
         let number = |value: u64| Value::Integer(i64::try_from(value).unwrap_or(i64::MAX));
         let mut values = vec![number(after), number(until)];
         values.extend(classes.iter().map(|class| Value::Text(word(class))));
         values.push(number(limit as u64));
-        let rows = statement.query_map(rusqlite::params_from_iter(values), |row| {
-            Ok(Row {
-                sequence: row.get(0)?,
-                time: row.get(1)?,
-                name: row.get(2)?,
-                kind: row.get(3)?,
-                source: row.get(4)?,
-                attributes: row.get(5)?,
-                body: row.get(6)?,
-            })
-        })?;
+        let rows = statement.query_map(rusqlite::params_from_iter(values), Row::read)?;
         rows.collect()
     }
 }
 
 fn failed(error: impl std::fmt::Display) -> HistoryError {
     HistoryError(error.to_string())
-}
-
-struct Row {
-    sequence: i64,
-    time: i64,
-    name: String,
-    kind: String,
-    source: String,
-    attributes: String,
-    body: String,
-}
-
-impl Row {
-    fn parse(self) -> Result<Arc<Change>, serde_json::Error> {
-        Ok(Arc::new(Change {
-            sequence: u64::try_from(self.sequence).unwrap_or(0),
-            kind: serde_json::from_value::<ChangeKind>(self.kind.into())?,
-            name: Name::new(self.name),
-            object: Arc::new(serde_json::from_str(&self.body)?),
-            attributes: serde_json::from_str(&self.attributes)?,
-            source: serde_json::from_value::<ChangeSource>(self.source.into())?,
-            time: Timestamp(self.time),
-        }))
-    }
 }
 
 impl TransitionHistory for JournalReader {
@@ -126,7 +93,7 @@ impl TransitionHistory for JournalReader {
         limit: usize,
     ) -> Result<Vec<Arc<Change>>, HistoryError> {
         let rows = self.rows(after, until, classes, limit).map_err(failed)?;
-        rows.into_iter().map(|row| row.parse().map_err(failed)).collect()
+        rows.into_iter().map(|row| row.parse().map(Arc::new).map_err(failed)).collect()
     }
 
     fn oldest(&self, classes: &[ObjectClass]) -> u64 {

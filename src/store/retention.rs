@@ -3,6 +3,7 @@
 //! Transitions are kept per group of classes: *resources* by their number, *records* (alarms and the rules about them)
 //! by their age. What is forgotten of one group leaves the other whole.
 
+use super::behind;
 use super::row::{set_meta, signed, unsigned};
 use crate::model::ObjectClass;
 use rusqlite::{Connection, OptionalExtension};
@@ -95,6 +96,10 @@ pub(super) fn prune(
     } else {
         Squeezed::Transitions
     };
+    if let Some(complete) = behind::remembered(connection)? {
+        // What rows of objects still lack.
+        oldest = Oldest { resource: oldest.resource.min(complete), record: oldest.record.min(complete) };
+    }
     announce(oldest);
     let transaction = connection.transaction()?;
     transaction.execute(

@@ -45,10 +45,22 @@ const STEPS: [&str; 2] = [
          outcome TEXT NOT NULL,
          body TEXT NOT NULL
      ) STRICT;",
-    // 2: alarms. The class of a transition follows from its name, so it is computed and takes no room; only records
+    // 2: objects by row number, because rows of some kilobytes make a tree without them deep. Alarms: the class of a transition follows from its name, so it is computed and takes no room; only records
     // are indexed, so resources pay nothing for it. What was forgotten is remembered per group of classes. Closed
     // alarms are told newest first; their id is the sequence of the removal.
-    "ALTER TABLE transitions ADD COLUMN class TEXT GENERATED ALWAYS AS (CASE
+    "CREATE TABLE objects_2 (
+         id INTEGER PRIMARY KEY,
+         name TEXT NOT NULL UNIQUE,
+         last_sequence INTEGER NOT NULL,
+         removed_time INTEGER,
+         body TEXT NOT NULL
+     ) STRICT;
+     INSERT INTO objects_2 (name, last_sequence, removed_time, body)
+         SELECT name, last_sequence, removed_time, body FROM objects ORDER BY name;
+     DROP TABLE objects;
+     ALTER TABLE objects_2 RENAME TO objects;
+     CREATE INDEX tombstones ON objects (removed_time) WHERE removed_time IS NOT NULL;
+     ALTER TABLE transitions ADD COLUMN class TEXT GENERATED ALWAYS AS (CASE
          WHEN name = 'vrm' THEN 'vrm'
          WHEN name = 'cluster' THEN 'cluster'
          WHEN name GLOB 'virtualMachines/*/snapshots/*' THEN 'snapshot'
@@ -102,14 +114,15 @@ pub(super) fn migrate(connection: &mut Connection, found: i64, wanted: i64) -> r
     Ok(())
 }
 
-/// Settings of the write connection.
+/// Settings of the write connection. The writer moves the log into the database itself, after it has acknowledged:
+/// 64 MiB, at which SQLite would do so within a commit, are the bound if it does not get there.
 pub(super) fn configure_writer(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
         "PRAGMA journal_mode=WAL;
          PRAGMA synchronous=FULL;
          PRAGMA foreign_keys=ON;
          PRAGMA trusted_schema=OFF;
-         PRAGMA wal_autocheckpoint=1000;
+         PRAGMA wal_autocheckpoint=16384;
          PRAGMA journal_size_limit=67108864;
          PRAGMA busy_timeout=5000;",
     )

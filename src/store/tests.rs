@@ -13,6 +13,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 mod alarms;
+mod behind;
 mod migration;
 mod retention;
 
@@ -157,7 +158,7 @@ fn a_damaged_record_is_named() {
     let directory = tempfile::tempdir().unwrap();
     drop(open(directory.path()));
     let raw = rusqlite::Connection::open(directory.path().join("journal.db")).unwrap();
-    raw.execute("INSERT INTO objects VALUES ('hosts/x', 1, NULL, '{')", []).unwrap();
+    raw.execute("INSERT INTO objects VALUES (1, 'hosts/x', 1, NULL, '{')", []).unwrap();
     let error = try_open(directory.path()).unwrap_err();
     assert!(error.to_string().contains("object hosts/x"), "{error}");
 }

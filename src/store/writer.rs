@@ -1,24 +1,28 @@
 //! The one writer thread: takes what is queued, commits it at once, acknowledges it.
 
+use super::behind::Behind;
 use super::closed;
 use super::reader::JournalReader;
 use super::retention::{self, Limits};
-use super::row::{json, signed, word};
+use super::row::json;
 use super::space::Ballast;
 use super::transaction::{Ack, HostRow, Outcome, StoreCondition, Transaction};
-use crate::model::object::Tombstone;
-use crate::model::{Change, ChangeKind};
+use super::transition;
 use rusqlite::{Connection, ErrorCode, params};
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Transactions committed together at most; what is queued is taken, nothing is waited for.
-const GROUP: usize = 256;
+/// Transactions committed together at most; what is queued is taken, nothing is waited for. Half of what the engine lets
+/// be outstanding: it goes on while the other half is committed.
+const GROUP: usize = 512;
 
 /// Old rows are deleted once in so many changes, so that one commit in thousands pays for it.
 const PRUNE_EVERY: u64 = 5_000;
+
+/// After so many changes the write-ahead log is moved into the database, when they have been acknowledged: some 20 MiB.
+const CHECKPOINT_EVERY: u64 = 4_096;
 
 /// While the disk is full a commit is tried again each second.
 const RETRY: Duration = Duration::from_secs(1);
@@ -54,23 +58,35 @@ impl StoreHandle {
 /// Starts the writer thread.
 pub(super) fn start(
     connection: Connection,
+    behind: Behind,
     ballast: Ballast,
     acks: mpsc::UnboundedSender<Ack>,
     reader: Arc<JournalReader>,
 ) -> std::io::Result<StoreHandle> {
     let (queue, inbox) = blocking::channel();
-    let writer = Writer { connection, ballast, acks, reader, condition: StoreCondition::Good, since_prune: 0 };
+    let writer = Writer {
+        connection,
+        behind,
+        ballast,
+        acks,
+        reader,
+        condition: StoreCondition::Good,
+        since_prune: 0,
+        since_checkpoint: 0,
+    };
     std::thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(&inbox))?;
     Ok(StoreHandle { queue })
 }
 
 struct Writer {
     connection: Connection,
+    behind: Behind,
     ballast: Ballast,
     acks: mpsc::UnboundedSender<Ack>,
     reader: Arc<JournalReader>,
     condition: StoreCondition,
     since_prune: u64,
+    since_checkpoint: u64,
 }
 
 impl Writer {
@@ -94,8 +110,12 @@ impl Writer {
             for done in flushes {
                 let _ = done.send(());
             }
-            self.prune_sometimes(&group);
+            let changes: usize = group.iter().map(|transaction| transaction.changes.len()).sum();
+            self.checkpoint_sometimes(changes as u64);
+            self.prune_sometimes(changes as u64);
         }
+        // So that the next start has nothing to catch up; if it does not work it has.
+        let _ = self.complete_rows();
         // Leaves one file behind instead of three.
         let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
     }
@@ -148,22 +168,45 @@ impl Writer {
     }
 
     fn commit(&mut self, group: &[Transaction]) -> rusqlite::Result<()> {
+        for change in group.iter().flat_map(|part| &part.changes) {
+            self.behind.note(change);
+        }
         let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         for part in group {
             for change in &part.changes {
-                write_change(&transaction, change)?;
+                let body = transition::write(&transaction, change)?;
+                closed::keep(&transaction, change, &body)?;
             }
             for row in &part.hosts {
                 write_host(&transaction, row)?;
             }
             write_act(&transaction, part)?;
         }
-        transaction.commit()
+        let rows = self.behind.write_due(&transaction)?;
+        transaction.commit()?;
+        self.behind.written(rows);
+        Ok(())
     }
 
-    fn prune_sometimes(&mut self, group: &[Transaction]) {
-        let changes: usize = group.iter().map(|transaction| transaction.changes.len()).sum();
-        self.since_prune += changes as u64;
+    fn complete_rows(&mut self) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction()?;
+        let rows = self.behind.write_all(&transaction)?;
+        transaction.commit()?;
+        self.behind.written(rows);
+        Ok(())
+    }
+
+    fn checkpoint_sometimes(&mut self, changes: u64) {
+        self.since_checkpoint += changes;
+        if self.since_checkpoint >= CHECKPOINT_EVERY {
+            self.since_checkpoint = 0;
+            // What cannot be moved now is moved the next time.
+            let _ = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        }
+    }
+
+    fn prune_sometimes(&mut self, changes: u64) {
+        self.since_prune += changes;
         if self.since_prune < PRUNE_EVERY {
             return;
         }
@@ -172,36 +215,6 @@ impl Writer {
         // Old rows that stay a while longer do no harm: the next round tries again.
         let _ = retention::prune(&mut self.connection, &Limits::default(), |oldest| self.reader.set_oldest(oldest));
     }
-}
-
-fn write_change(connection: &Connection, change: &Change) -> rusqlite::Result<()> {
-    let body = json(&*change.object)?;
-    let removed = (change.kind == ChangeKind::Removed).then_some(change.time.0);
-    let current = match removed {
-        Some(_) => &json(&Tombstone::of(&change.object, change.time))?,
-        None => &body,
-    };
-    connection
-        .prepare_cached(
-            "INSERT INTO objects (name, last_sequence, removed_time, body) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (name) DO UPDATE SET last_sequence = ?2, removed_time = ?3, body = ?4",
-        )?
-        .execute(params![change.name.as_str(), signed(change.sequence), removed, current])?;
-    connection
-        .prepare_cached(
-            "INSERT INTO transitions (sequence, time, name, kind, source, attributes, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![
-            signed(change.sequence),
-            change.time.0,
-            change.name.as_str(),
-            word(&change.kind),
-            word(&change.source),
-            json(&change.attributes)?,
-            body
-        ])?;
-    closed::keep(connection, change, &body)
 }
 
 fn write_host(connection: &Connection, row: &HostRow) -> rusqlite::Result<()> {

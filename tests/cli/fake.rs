@@ -257,6 +257,18 @@ impl HostService for Fake {
         }))
     }
 
+    async fn lock_host(&self, request: Request<v1::LockHostRequest>) -> Result<Response<v1::Host>, Status> {
+        let request = request.into_inner();
+        self.0.note(format!("lock_host {} {:?}", request.name, request.reason))?;
+        Ok(Response::new(v1::Host { name: request.name, ..v1::Host::default() }))
+    }
+
+    async fn unlock_host(&self, request: Request<v1::UnlockHostRequest>) -> Result<Response<v1::Host>, Status> {
+        let request = request.into_inner();
+        self.0.note(format!("unlock_host {}", request.name))?;
+        Ok(Response::new(v1::Host { name: request.name, ..v1::Host::default() }))
+    }
+
     async fn deregister_host(
         &self,
         request: Request<v1::DeregisterHostRequest>,

@@ -15,6 +15,7 @@ from grpc_status import rpc_status
 
 TIMEOUT = 30
 INVENTORY = "vrm.v1.InventoryService"
+ALARMS = "vrm.v1.AlarmService"
 
 
 class Client:
@@ -28,12 +29,12 @@ class Client:
     def message(self, name, /, **fields):
         return message_factory.GetMessageClass(self.pool.FindMessageTypeByName(name))(**fields)
 
-    def call(self, method, request):
-        descriptor = self.pool.FindServiceByName(INVENTORY).methods_by_name[method]
+    def call(self, method, request, service=INVENTORY):
+        descriptor = self.pool.FindServiceByName(service).methods_by_name[method]
         answer = message_factory.GetMessageClass(descriptor.output_type)
         kind = self.channel.unary_stream if descriptor.server_streaming else self.channel.unary_unary
         invoke = kind(
-            f"/{INVENTORY}/{method}",
+            f"/{service}/{method}",
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=answer.FromString,
         )
@@ -107,6 +108,27 @@ def check_watch(client, position):
     check("lagged" not in kinds, "and nothing was missed")
 
 
+def check_alarms(client):
+    request = client.message("vrm.v1.ListAlarmsRequest", filter="alarm_type = hostDown", view="VIEW_FULL")
+    listed = client.call("ListAlarms", request, ALARMS)
+    check(len(listed.alarms) == 1, "the reported alarm is on the list")
+    alarm = listed.alarms[0]
+    check(alarm.object == "hosts/sim-1" and alarm.history[0].transition == 1, "with its object and history")
+    options = client.message("vrm.v1.StreamOptions", once=True)
+    request = client.message("vrm.v1.WatchAlarmsRequest", filter="root = true", options=options)
+    messages = list(client.call("WatchAlarms", request, ALARMS))
+    names = [message.change.alarm.name for message in messages if message.WhichOneof("message") == "change"]
+    check(alarm.name in names, "the stream's snapshot has it")
+    check(messages[0].started.effective_options.delivery_mode == 2, "and tells every transition")
+    options = client.message("vrm.v1.StreamOptions", resume_after=listed.position, heartbeat_interval={"seconds": 0})
+    pulled = client.call("PullAlarmChanges", client.message("vrm.v1.PullAlarmChangesRequest", options=options), ALARMS)
+    check(not pulled.continue_snapshot, "a poller goes on from the list's position")
+    counts = client.call("SummarizeAlarms", client.message("vrm.v1.SummarizeAlarmsRequest"), ALARMS)
+    check(counts.critical >= 1 and counts.total >= 1, "alarms are counted")
+    types = client.call("ListAlarmTypes", client.message("vrm.v1.ListAlarmTypesRequest"), ALARMS)
+    check(any(kind.alarm_type == "hostDown" and kind.external for kind in types.alarm_types), "types are published")
+
+
 def check_silently(condition, what):
     if not condition:
         sys.exit(f"failed: {what}")
@@ -145,6 +167,7 @@ def main():
         check_reflection(client)
         check_health(channel)
         check_watch(client, check_list(client))
+        check_alarms(client)
         check_errors(client)
     print("all checks passed")
 

@@ -85,10 +85,23 @@ fn checked(what: &str, output: &Output) -> String {
     out.into_owned()
 }
 
+/// Reports that a host is down, over the socket, where this user may.
+fn report(daemon: &Daemon, buf: &Path) {
+    let data = "{\"alarmType\": \"hostDown\", \"object\": \"hosts/sim-1\", \"active\": true}";
+    let output = Command::new(buf)
+        .args(["curl", "--protocol", "grpc", "--http2-prior-knowledge", "-d", data, "--unix-socket"])
+        .arg(daemon.socket())
+        .arg("http://localhost/vrm.v1.AlarmService/ReportCondition")
+        .output()
+        .unwrap();
+    checked("report", &output);
+}
+
 #[test]
 fn python_grpcio_discovers_lists_and_watches() {
-    let Some(python) = tool("VRM_TEST_PYTHON") else { return };
+    let (Some(python), Some(buf)) = (tool("VRM_TEST_PYTHON"), tool("VRM_TEST_BUF")) else { return };
     let daemon = Daemon::start();
+    report(&daemon, &buf);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/client.py");
     for target in [daemon.address.clone(), format!("unix:{}", daemon.socket().display())] {
         let output = Command::new(&python).arg(&script).arg(&target).output().unwrap();
@@ -101,13 +114,24 @@ fn python_grpcio_discovers_lists_and_watches() {
 fn buf_curl_lists_and_watches() {
     let Some(buf) = tool("VRM_TEST_BUF") else { return };
     let daemon = Daemon::start();
-    let curl = |method: &str, data: &str| {
-        let url = format!("http://{}/vrm.v1.InventoryService/{method}", daemon.address);
+    report(&daemon, &buf);
+    let call = |service: &str, method: &str, data: &str| {
+        let url = format!("http://{}/vrm.v1.{service}/{method}", daemon.address);
         Command::new(&buf)
             .args(["curl", "--protocol", "grpc", "--http2-prior-knowledge", "-d", data, &url])
             .output()
             .unwrap()
     };
+    let curl = |method: &str, data: &str| call("InventoryService", method, data);
+    let alarms = checked("alarms", &call("AlarmService", "ListAlarms", "{\"filter\": \"alarm_type = hostDown\"}"));
+    let alarms: serde_json::Value = serde_json::from_str(&alarms).unwrap();
+    assert_eq!(alarms["alarms"][0]["perceivedSeverity"], "SEVERITY_CRITICAL", "{alarms}");
+    let watch = checked("watch alarms", &call("AlarmService", "WatchAlarms", "{\"options\": {\"once\": true}}"));
+    let messages: Vec<serde_json::Value> =
+        serde_json::Deserializer::from_str(&watch).into_iter().collect::<Result<_, _>>().unwrap();
+    assert!(messages.iter().any(|message| message["change"]["kind"] == "KIND_SNAPSHOT"), "{watch}");
+    // The loopback listener is a viewer's: 8 times PERMISSION_DENIED.
+    assert_eq!(call("AlarmService", "AcknowledgeAlarm", "{\"name\": \"alarms/x\"}").status.code(), Some(56));
     let list = checked("list", &curl("ListVirtualMachines", "{\"filter\": \"host = sim-1\"}"));
     let list: serde_json::Value = serde_json::from_str(&list).unwrap();
     assert!(list["virtualMachines"].as_array().is_some_and(|machines| !machines.is_empty()), "{list}");

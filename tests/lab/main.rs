@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod harness;
+mod lab_alarms;
 mod lab_one_host;
 mod lab_script;
 mod lab_two_hosts;

@@ -2,6 +2,9 @@
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop where it is")]
 
+mod alarm_acts;
+mod alarm_lists;
+mod alarm_streams;
 mod changes;
 mod denial;
 mod garbage;

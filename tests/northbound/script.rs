@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 use vrm::changes::{ChangeLog, Restored};
+use vrm::model::alarm::{AlarmTransition, EventType, PerceivedSeverity, ProbableCause, StatusChange};
 use vrm::model::history::{HistoryError, TransitionHistory};
 use vrm::model::virtual_machine::{RunState, VirtualMachine};
 use vrm::model::{
-    AttributeChange, Body, Change, ChangeKind, ChangeSource, HostId, Name, Object, ObjectClass, ResourceState,
+    Alarm, AttributeChange, Body, Change, ChangeKind, ChangeSource, HostId, Name, Object, ObjectClass, ResourceState,
     Timestamp,
 };
 
@@ -59,6 +60,32 @@ impl Script {
 
     /// Publishes an object or its new state; `run_state` stands for what changed.
     pub fn put(&mut self, name: &Name, body: Body) -> u64 {
+        let attribute = AttributeChange {
+            path: "run_state".into(),
+            old: serde_json::json!("off"),
+            new: serde_json::json!("running"),
+        };
+        self.put_with(name, body, vec![attribute])
+    }
+
+    /// Publishes an alarm; what differs from its last state is told as the engine would.
+    pub fn put_alarm(&mut self, name: &Name, alarm: Alarm) -> u64 {
+        let known = self.objects.get(name).map(|object| serde_json::to_value(&object.body).unwrap());
+        let new = serde_json::to_value(Body::Alarm(Box::new(alarm.clone()))).unwrap();
+        let mut attributes = Vec::new();
+        if let (Some(old), Some(new)) = (known.as_ref().map(|old| &old["alarm"]), new["alarm"].as_object()) {
+            for (path, value) in new.iter().filter(|(path, value)| old[path.as_str()] != **value) {
+                attributes.push(AttributeChange {
+                    path: path.clone(),
+                    old: old[path.as_str()].clone(),
+                    new: value.clone(),
+                });
+            }
+        }
+        self.put_with(name, Body::Alarm(Box::new(alarm)), attributes)
+    }
+
+    fn put_with(&mut self, name: &Name, body: Body, attributes: Vec<AttributeChange>) -> u64 {
         let sequence = self.log.head() + 1;
         let now = Timestamp(i64::try_from(sequence).unwrap() * 1_000_000);
         let known = self.objects.get(name);
@@ -77,7 +104,7 @@ impl Script {
         };
         let kind = if known.is_some() { ChangeKind::Changed } else { ChangeKind::Created };
         self.objects.insert(name.clone(), object.clone());
-        self.publish(kind, object);
+        self.publish(kind, object, attributes);
         sequence
     }
 
@@ -88,23 +115,18 @@ impl Script {
         object.revision += 1;
         object.last_change_sequence = sequence;
         self.gone.insert(name.clone(), object.clone());
-        self.publish(ChangeKind::Removed, object);
+        self.publish(ChangeKind::Removed, object, Vec::new());
         sequence
     }
 
-    fn publish(&mut self, kind: ChangeKind, object: Object) {
-        let attribute = AttributeChange {
-            path: "run_state".into(),
-            old: serde_json::json!("off"),
-            new: serde_json::json!("running"),
-        };
+    fn publish(&mut self, kind: ChangeKind, object: Object, attributes: Vec<AttributeChange>) {
         let change = Arc::new(Change {
             sequence: object.last_change_sequence,
             kind,
             name: object.name.clone(),
             time: object.change_time,
             object: Arc::new(object),
-            attributes: if kind == ChangeKind::Changed { vec![attribute] } else { Vec::new() },
+            attributes: if kind == ChangeKind::Changed { attributes } else { Vec::new() },
             source: ChangeSource::ResourceOperation,
         });
         self.history.changes.lock().unwrap().push(Arc::clone(&change));
@@ -166,4 +188,40 @@ pub fn machine(display_name: &str, run_state: RunState) -> Body {
         run_state,
         ..Default::default()
     }))
+}
+
+/// Name of a numbered alarm.
+pub fn alarm(number: u128) -> Name {
+    Name::alarm(Uuid::from_u128(number))
+}
+
+/// An active major alarm of machine `number`, raised at that second.
+pub fn crashed(number: u128) -> Alarm {
+    let time = Timestamp(i64::try_from(number).unwrap() * 1_000_000);
+    Alarm {
+        alarm_type: "vmCrashed".into(),
+        event_type: EventType::ProcessingError,
+        probable_cause: ProbableCause { number: 545, name: "softwareProgramAbnormallyTerminated".into() },
+        perceived_severity: PerceivedSeverity::Major,
+        highest_severity: PerceivedSeverity::Major,
+        object: vm(number),
+        object_class: "VirtualMachine".into(),
+        object_label: format!("web-{number}"),
+        host: Some(host()),
+        raise_time: time,
+        first_raise_time: time,
+        status_change_time: time,
+        raise_count: 1,
+        root: true,
+        text: format!("web-{number} crashed"),
+        attributes: [("signal".to_owned(), "9".to_owned())].into(),
+        history: vec![StatusChange {
+            time,
+            transition: AlarmTransition::Raised,
+            severity: PerceivedSeverity::Major,
+            text: String::new(),
+            actor: None,
+        }],
+        ..Alarm::default()
+    }
 }

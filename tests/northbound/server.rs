@@ -18,10 +18,12 @@ use vrm::model::history::TransitionHistory;
 use vrm::model::name::DnScheme;
 use vrm::model::registration::Profile;
 use vrm::northbound::{
-    Listen, Listening, Northbound, NorthboundParts, Published, SERVICES, ServerFacts, WatchLimits, make_dev_tls,
+    ClosedAlarms, Listen, Listening, NoClosedAlarms, Northbound, NorthboundParts, Published, SERVICES, ServerFacts,
+    WatchLimits, make_dev_tls,
 };
 use vrm::store::{Journal, OpenOptions};
 use vrm::wire::v1::admin_service_client::AdminServiceClient;
+use vrm::wire::v1::alarm_service_client::AlarmServiceClient;
 use vrm::wire::v1::host_service_client::HostServiceClient;
 use vrm::wire::v1::inventory_service_client::InventoryServiceClient;
 
@@ -48,12 +50,25 @@ impl TestServer {
         Self::start(Some(Arc::clone(log)), limits).await
     }
 
+    /// The same with a history of closed alarms.
+    pub async fn with_history(log: &Arc<ChangeLog>, closed: Arc<dyn ClosedAlarms>) -> Self {
+        Self::begin(Some(Arc::clone(log)), WatchLimits::default(), closed).await
+    }
+
     /// Serves what the engine publishes.
     pub async fn live() -> Self {
         Self::start(None, WatchLimits::default()).await
     }
 
     async fn start(scripted: Option<Arc<ChangeLog>>, watch_limits: WatchLimits) -> Self {
+        Self::begin(scripted, watch_limits, Arc::new(NoClosedAlarms)).await
+    }
+
+    async fn begin(
+        scripted: Option<Arc<ChangeLog>>,
+        watch_limits: WatchLimits,
+        closed_alarms: Arc<dyn ClosedAlarms>,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (journal, loaded) =
             Journal::open(&OpenOptions { directory: directory.path().join("state"), vrm_id: "test".into() }).unwrap();
@@ -91,6 +106,7 @@ impl TestServer {
         let northbound = Northbound::new(NorthboundParts {
             published: Published { log: Arc::clone(&log), dn: Arc::new(dn), now },
             engine,
+            closed_alarms,
             facts: facts(addresses.clone()),
             watch_limits,
             stop: stop.clone(),
@@ -157,6 +173,10 @@ impl TestServer {
 
     pub async fn inventory(&self) -> InventoryServiceClient<Channel> {
         InventoryServiceClient::new(self.channel().await)
+    }
+
+    pub async fn alarms(&self) -> AlarmServiceClient<Channel> {
+        AlarmServiceClient::new(self.channel().await)
     }
 
     pub async fn hosts(&self) -> HostServiceClient<Channel> {

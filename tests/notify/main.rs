@@ -5,9 +5,12 @@
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod alertmanager;
 #[path = "../common/mod.rs"]
 mod common;
 mod deliveries;
+mod gaps;
 mod killed;
+mod local;
 mod recorder;
 mod source;

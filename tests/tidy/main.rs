@@ -1,5 +1,8 @@
 //! The house kept in order: who imports whom, words, sizes, documents that agree with the code.
 
+mod alarm_pages;
+mod alarms;
+mod alarms_pending;
 mod imports;
 mod mapping;
 mod meaning;

@@ -1,7 +1,9 @@
 //! What can be seen of the world at one host now, in the words of the port. Pure.
 
+use super::ailment::Ailment;
 use super::hardware;
 use super::machine::{self, DiskPlan, Lies, Who};
+use super::mishap::Mishap;
 use super::network;
 use super::storage::{self, POOLS, PoolPlace, PoolTrouble};
 use super::timeline::{GROUP, Moment, Temper, real, started_before, weighted};
@@ -77,11 +79,15 @@ impl World {
             .id(host)
             .map(|id| machine::snapshots(seen.who, self.dice, id, seen.moment.snapshot))
             .unwrap_or_default();
+        let mut definition = machine::definition(seen.who, self.dice, mobile, self.group(host), active);
+        if definition.agent.configured && self.befallen(seen, Mishap::AgentLost) {
+            definition.agent.connected = Some(false);
+        }
         MachineFacts {
             state: self.state_facts(seen),
             persistent: !self.is_transient(slot),
             autostart: seen.who.autostart(self.dice),
-            definition: Ok(Arc::new(machine::definition(seen.who, self.dice, mobile, self.group(host), active))),
+            definition: Ok(Arc::new(definition)),
             labels: machine::labels(seen.who, self.dice),
             snapshots: Some(snapshots),
         }
@@ -89,8 +95,10 @@ impl World {
 
     /// Whether a machine's process answers.
     pub fn control(&self, seen: &Seen) -> Fact {
+        let broken = self.befallen(seen, Mishap::ControlError);
         let control = match (seen.hung, seen.moment.run_state.is_active()) {
             (true, _) => ControlState::NotResponding,
+            (false, true) if broken => ControlState::Failed,
             (false, true) => ControlState::Responding,
             (false, false) => ControlState::Unknown,
         };
@@ -102,16 +110,18 @@ impl World {
         let mut facts = Vec::new();
         for seen in seen.iter().filter(|seen| seen.moment.run_state.is_active()) {
             facts.push(Fact::MachineStatistics(Box::new(self.machine_statistics(seen))));
-            if self.overlay.machines.contains_key(&seen.who.slot) {
+            if self.overlay.machines.contains_key(&seen.who.slot) || self.befallen(seen, Mishap::ControlError) {
                 facts.push(self.control(seen));
             }
+            facts.extend(self.disk_errors(seen, self.in_turn(seen.who.slot)));
         }
         facts
     }
 
     /// Figures of a host, of which its machines have been promised so much memory.
     pub fn host_statistics(&self, host: u64, promised_bytes: u64) -> Fact {
-        let figures = hardware::statistics(self.dice, host, self.uptime_us(host), promised_bytes);
+        let mut figures = hardware::statistics(self.dice, host, self.uptime_us(host), promised_bytes);
+        self.strain(host, &mut figures);
         Fact::HostStatistics(Box::new(figures))
     }
 
@@ -130,7 +140,13 @@ impl World {
 
     /// Devices of a host.
     pub fn device_facts(&self, host: u64) -> Fact {
-        Fact::HostDevices(Box::new(hardware::devices(self.dice, host)))
+        let mut devices = hardware::devices(self.dice, host);
+        for nic in devices.nics.iter_mut().flatten() {
+            if self.overlay.ails(host, Ailment::NicDown(nic.name.clone())) {
+                nic.link_state = "down".to_owned();
+            }
+        }
+        Fact::HostDevices(Box::new(devices))
     }
 
     /// Every pool of a host, and that these are all.
@@ -222,6 +238,8 @@ impl World {
         let trouble = PoolTrouble {
             stopped: self.overlay.stopped_pools.contains(&key),
             full: self.overlay.full_pools.contains(&key),
+            lost: self.overlay.ails(host, Ailment::LostPool(name.to_owned())),
+            degraded: self.overlay.ails(host, Ailment::DegradedPool(name.to_owned())),
         };
         let passing = self.toggles(host, self.now).is_some_and(|number| number % 4 < 2);
         let now = real(self.now, self.plan.speed_milli);
@@ -273,6 +291,14 @@ impl World {
         let pool = |what: &str, (at, pool): &(u64, String)| format!("{what} pool {pool} on {}", host(*at));
         machines
             .map(|(slot, trouble)| format!("{trouble} machine {}", name(*slot)))
+            .chain(overlay.mishaps.iter().map(|(slot, what)| format!("{} machine {}", what.kind(), name(*slot))))
+            .chain(
+                overlay
+                    .ailments
+                    .iter()
+                    .filter(|(_, active)| **active)
+                    .map(|((at, ailment), _)| format!("{} on {}", ailment.words(), host(*at))),
+            )
             .chain(overlay.copies.keys().map(|(at, slot)| format!("copy of machine {} on {}", name(*slot), host(*at))))
             .chain(overlay.full_pools.iter().map(|place| pool("full", place)))
             .chain(overlay.stopped_pools.iter().map(|place| pool("stopped", place)))

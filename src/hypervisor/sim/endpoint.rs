@@ -9,7 +9,7 @@ use crate::model::host::EndpointKey;
 use crate::model::observation::{Fact, Observation, Scope};
 use crate::model::registration::Profile;
 use futures_util::future::BoxFuture;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub struct SimEndpoint {
     generation: AtomicU64,
     /// Machines described completely over the present connection.
     described: Mutex<HashSet<Uuid>>,
+    /// How often bad things had been counted when it was last told.
+    counted: Mutex<BTreeMap<String, u64>>,
     severed: AtomicU64,
     stuck: AtomicU32,
 }
@@ -45,6 +47,7 @@ impl SimEndpoint {
             stage,
             generation: AtomicU64::new(0),
             described: Mutex::default(),
+            counted: Mutex::default(),
             severed: AtomicU64::new(0),
             stuck: AtomicU32::new(0),
         }
@@ -115,7 +118,10 @@ impl SimEndpoint {
             Scope::StoragePool(name) => self.look(|world| vec![world.pool(host, &name)]),
             Scope::Networks => self.look(|world| world.networks(host)),
             Scope::Network(name) => self.look(|world| vec![world.network(host, &name)]),
-            Scope::HostDevices => self.look(|world| vec![world.device_facts(host)]),
+            Scope::HostDevices => self.look(|world| {
+                let incidents = world.host_incidents(host, true);
+                [world.device_facts(host)].into_iter().chain(incidents).collect()
+            }),
         };
         Ok(Observation { time: self.stage.look(|_, now| now), facts, errors: Vec::new() })
     }
@@ -181,6 +187,7 @@ impl SimEndpoint {
         self.described.lock().unwrap_or_else(PoisonError::into_inner).insert(world.uuid(seen));
         facts.push(Fact::Machine(Box::new(world.machine_facts(seen))));
         facts.push(world.control(seen));
+        facts.extend(world.disk_errors(seen, false));
     }
 
     /// Keeps the memory of described machines to those that exist.
@@ -198,6 +205,12 @@ impl SimEndpoint {
         });
         let promised = promised.fold(0, u64::saturating_add);
         facts.push(self.look(|world| world.host_statistics(self.host, promised)));
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.extend(self.look(|world| {
+            let mut incidents = world.host_incidents(self.host, false);
+            incidents.append(&mut world.newly_counted(self.host, &mut counted));
+            incidents
+        }));
         facts
     }
 }

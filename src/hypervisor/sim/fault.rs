@@ -1,6 +1,7 @@
 //! Faults as data: what can be made to fail, and the scripts that make it fail at a given time.
 
 use super::dice::{Dice, Topic};
+use super::mishap::Mishap;
 use super::params::FaultSource;
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +65,13 @@ pub enum Fault {
         /// The machine.
         vm: String,
     },
+    /// Anything else that may happen to a machine; short form `{"kind":"watchdog","vm":…}`.
+    Mishap {
+        /// The machine.
+        vm: String,
+        /// What happens.
+        what: Mishap,
+    },
     /// A copy of the machine with its UUID runs on another host.
     DuplicateUuid {
         /// The machine.
@@ -77,6 +85,78 @@ pub enum Fault {
         host: String,
         /// The pool.
         pool: String,
+    },
+    /// The pool runs and cannot be reached; in a shared pool on all hosts of the group.
+    LosePool {
+        /// The host.
+        host: String,
+        /// The pool.
+        pool: String,
+    },
+    /// The pool has lost redundancy.
+    DegradePool {
+        /// The host.
+        host: String,
+        /// The pool.
+        pool: String,
+    },
+    /// The filesystem mounted there does not answer; a shared one on all hosts of the group.
+    MountHung {
+        /// The host.
+        host: String,
+        /// The mount point.
+        mount: String,
+    },
+    /// The filesystem mounted there has no space left.
+    FillFilesystem {
+        /// The host.
+        host: String,
+        /// The mount point.
+        mount: String,
+    },
+    /// A disk of the host has failed.
+    DiskFailed {
+        /// The host.
+        host: String,
+        /// The disk.
+        disk: String,
+    },
+    /// A NIC of the host has no carrier.
+    NicDown {
+        /// The host.
+        host: String,
+        /// The NIC.
+        nic: String,
+    },
+    /// The host's memory is used up.
+    LowMemory {
+        /// The host.
+        host: String,
+    },
+    /// No huge page of the host is free.
+    ExhaustHugePages {
+        /// The host.
+        host: String,
+    },
+    /// A verdict about a part of the host, e.g. `hostRaidDegraded` of `disk:sda`.
+    Condition {
+        /// The host.
+        host: String,
+        /// Alarm type it speaks for.
+        alarm_type: String,
+        /// The part: `disk:NAME`, `nic:NAME`, `filesystem:MOUNT`, `pool:NAME`, `network:NAME`, or empty.
+        #[serde(default)]
+        object: String,
+    },
+    /// A counter of bad things rises once, e.g. `oom_kill`.
+    Count {
+        /// The host.
+        host: String,
+        /// The counter.
+        counter: String,
+        /// By how many.
+        #[serde(default = "one")]
+        by: u64,
     },
     /// The pool stops.
     StopPool {
@@ -115,6 +195,11 @@ pub enum Fault {
     },
 }
 
+/// What a counter rises by unless it is said.
+fn one() -> u64 {
+    1
+}
+
 /// Why a fault cannot be injected or a script not be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
@@ -142,7 +227,14 @@ impl Fault {
             return Err(FaultError::new("kind", "missing, e.g. \"drop-host\""));
         };
         if let Some(text) = kind.as_str() {
-            *kind = text.replace('_', "-").into();
+            let text = text.replace('_', "-");
+            let mishap = Mishap::of_kind(&text);
+            *kind = text.into();
+            if let (Some(_), Some(fields)) = (mishap, value.as_object_mut())
+                && let Some(kind) = fields.insert("kind".to_owned(), "mishap".into())
+            {
+                fields.insert("what".to_owned(), kind);
+            }
         }
         serde_json::from_value(value).map_err(|error| FaultError::new("fault", error.to_string()))
     }
@@ -159,8 +251,19 @@ impl Fault {
             Self::CrashMachine { .. } => "crash-machine",
             Self::PanicMachine { .. } => "panic-machine",
             Self::IoError { .. } => "io-error",
+            Self::Mishap { what, .. } => what.kind(),
             Self::DuplicateUuid { .. } => "duplicate-uuid",
             Self::FillPool { .. } => "fill-pool",
+            Self::LosePool { .. } => "lose-pool",
+            Self::DegradePool { .. } => "degrade-pool",
+            Self::MountHung { .. } => "mount-hung",
+            Self::FillFilesystem { .. } => "fill-filesystem",
+            Self::DiskFailed { .. } => "disk-failed",
+            Self::NicDown { .. } => "nic-down",
+            Self::LowMemory { .. } => "low-memory",
+            Self::ExhaustHugePages { .. } => "exhaust-huge-pages",
+            Self::Condition { .. } => "condition",
+            Self::Count { .. } => "count",
             Self::StopPool { .. } => "stop-pool",
             Self::StopNetwork { .. } => "stop-network",
             Self::EventGap { .. } => "event-gap",
@@ -249,7 +352,8 @@ fn drip(number: u64, dice: Dice, hosts: u64, vms: u64) -> Entry {
     }
     let host = (dice.below(hosts, Topic::Drip, round, 1) + 1).to_string();
     let vm = format!("#{}", dice.below(vms, Topic::Drip, round, 2));
-    let fault = match dice.below(8, Topic::Drip, round, 3) {
+    let mishap = |vm, what| Fault::Mishap { vm, what };
+    let fault = match dice.below(16, Topic::Drip, round, 3) {
         _ if vms == 0 => Fault::EventGap { host },
         0 => Fault::DropHost { host },
         1 => Fault::HangMachine { vm },
@@ -258,6 +362,14 @@ fn drip(number: u64, dice: Dice, hosts: u64, vms: u64) -> Entry {
         4 => Fault::IoError { vm },
         5 => Fault::FillPool { host, pool: "default".to_owned() },
         6 => Fault::StopPool { host, pool: "default".to_owned() },
+        7 => mishap(vm, Mishap::Watchdog),
+        8 => mishap(vm, Mishap::Enospc),
+        9 => mishap(vm, Mishap::ControlError),
+        10 => mishap(vm, Mishap::AgentLost),
+        11 => mishap(vm, Mishap::BlockJobFailed),
+        12 => Fault::MountHung { host, mount: super::ailment::SHARED_MOUNT.to_owned() },
+        13 => Fault::DiskFailed { host, disk: "sda".to_owned() },
+        14 => Fault::NicDown { host, nic: "eno1".to_owned() },
         _ => Fault::StopNetwork { host, network: "default".to_owned() },
     };
     Entry { at: begin.saturating_mul(SECOND), fault }
@@ -295,6 +407,9 @@ mod tests {
         for bad in ["{", "{\"at\":-1,\"fault\":{\"kind\":\"restore\"}}", "{\"at\":1,\"fault\":{\"kind\":\"melt\"}}"] {
             assert_eq!(Script::parse(bad).expect_err(bad).field, "line 1");
         }
+        let short = serde_json::json!({"kind": "block_threshold", "vm": "#1"});
+        let mishap = Fault::Mishap { vm: "#1".to_owned(), what: Mishap::BlockThreshold };
+        assert_eq!(Fault::from_json(short), Ok(mishap));
         let extra = serde_json::json!({"kind": "drop-host", "host": "1", "colour": "red"});
         assert!(Fault::from_json(extra).is_err());
     }
@@ -308,7 +423,9 @@ mod tests {
             let next = Script::Drip.entry(round * 2 + 2, dice, 3, 24).expect("endless");
             assert_eq!(end.fault, Fault::Restore { host: None, vm: None });
             assert!(begin.at < end.at && end.at < next.at);
-            assert_eq!(begin.fault.kind(), serde_json::to_value(&begin.fault).expect("json")["kind"]);
+            let json = serde_json::to_value(&begin.fault).expect("json");
+            let spelled = if json["kind"] == "mishap" { &json["what"] } else { &json["kind"] };
+            assert_eq!(begin.fault.kind(), spelled);
         }
     }
 }

@@ -92,7 +92,7 @@ fn capabilities(profile: Profile) -> Capabilities {
             Profile::Manage => Availability::Available,
             Profile::Monitor => Availability::NeedsManage,
         },
-        Capability::DeviceEvents | Capability::DiskErrors => Availability::Unsupported,
+        Capability::DeviceEvents => Availability::Unsupported,
         _ => Availability::Available,
     };
     Capability::ALL.into_iter().map(|capability| (capability, verdict(capability))).collect()

@@ -5,6 +5,7 @@
 //! implements the port on it, `control` takes faults from `sim.sock`. Nothing here does I/O but
 //! `opener` (reads a script file) and `control` (the socket).
 
+pub mod ailment;
 pub mod census;
 pub mod control;
 pub mod dice;
@@ -12,6 +13,7 @@ pub mod endpoint;
 pub mod fault;
 pub mod hardware;
 pub mod machine;
+pub mod mishap;
 pub mod network;
 pub mod opener;
 pub mod overlay;
@@ -19,6 +21,8 @@ pub mod params;
 pub mod stage;
 pub mod storage;
 pub mod strike;
+pub mod strike_host;
+pub mod symptoms;
 pub mod timeline;
 pub mod world;
 

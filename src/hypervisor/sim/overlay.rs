@@ -1,6 +1,9 @@
 //! What faults have done to the world so far, and how that changes what a machine would do by itself. Pure.
 
+use super::ailment::Ailment;
+use super::mishap::{Mishap, io_error};
 use super::timeline::{Moment, weighted};
+use crate::model::incident::IncidentKind;
 use crate::model::virtual_machine::{RunState, RunStateReason};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,6 +46,8 @@ pub enum MachineTrouble {
     Panicked(Moment),
     /// A disk failed at this moment.
     IoError(Moment),
+    /// Something else holds it as it is since this moment; see [`Mishap::state`].
+    Held(Mishap, Moment),
     /// It works again. As long as it is in this incarnation, its figures lack what it did not do.
     Recovered {
         /// The incarnation that its timeline was in at the end of the trouble.
@@ -67,6 +72,7 @@ impl MachineTrouble {
             Self::Crashed(_) => Some("crashed"),
             Self::Panicked(_) => Some("panicked"),
             Self::IoError(_) => Some("io-error"),
+            Self::Held(what, _) => Some(what.kind()),
             Self::Recovered { .. } => None,
         }
     }
@@ -80,6 +86,11 @@ impl MachineTrouble {
             Self::Crashed(frozen) => gone(frozen, RunState::Off, RunStateReason::Crashed),
             Self::Panicked(frozen) => gone(frozen, RunState::Crashed, RunStateReason::Panicked),
             Self::IoError(frozen) => Moment { run_state: RunState::Paused, reason: RunStateReason::IoError, ..frozen },
+            Self::Held(what, frozen) => match what.state() {
+                Some((run_state, reason)) if run_state.is_active() => Moment { run_state, reason, ..frozen },
+                Some((run_state, reason)) => gone(frozen, run_state, reason),
+                None => base,
+            },
             Self::Recovered { incarnation, missed_us, restarts } if incarnation == base.incarnation => Moment {
                 incarnation: incarnation.map(|number| number.saturating_add(restarts.saturating_mul(RESTART))),
                 active_us: (base.active_us - missed_us).max(0),
@@ -89,15 +100,56 @@ impl MachineTrouble {
         }
     }
 
+    /// The machine's process has ended.
+    fn is_gone(&self) -> bool {
+        match self {
+            Self::Crashed(_) | Self::Panicked(_) => true,
+            Self::Held(what, _) => what.state().is_some_and(|(run_state, _)| !run_state.is_active()),
+            Self::Hung(_) | Self::IoError(_) | Self::Recovered { .. } => false,
+        }
+    }
+
+    /// What is told when it begins, beyond the machine's state.
+    pub fn begins(&self) -> Option<IncidentKind> {
+        match self {
+            Self::Panicked(_) => Some(IncidentKind::GuestPanicked),
+            Self::IoError(_) => Some(io_error("pause", "")),
+            Self::Held(what, _) => what.begins(),
+            Self::Hung(_) | Self::Crashed(_) | Self::Recovered { .. } => None,
+        }
+    }
+
+    /// What is told when it is over, beyond the machine's state.
+    pub fn ends(&self) -> Option<IncidentKind> {
+        match self {
+            Self::IoError(_) => Some(IncidentKind::DiskErrors(BTreeMap::new())),
+            Self::Held(what, _) => what.ends(),
+            _ => None,
+        }
+    }
+
+    /// What a look at the machine's disks says; nothing if they are not looked at.
+    pub fn disk_error(&self) -> Option<&'static str> {
+        match self {
+            Self::IoError(_) => Some("unspecified"),
+            Self::Held(Mishap::Enospc, _) => Some("no_space"),
+            _ => None,
+        }
+    }
+
     /// The trouble's end, when the machine's timeline is at `base`.
     pub fn ended(&self, base: Moment) -> Self {
         match *self {
-            Self::Hung(frozen) | Self::IoError(frozen) if frozen.incarnation == base.incarnation => Self::Recovered {
-                incarnation: base.incarnation,
-                missed_us: base.active_us - frozen.active_us,
-                restarts: 0,
-            },
-            Self::Crashed(frozen) | Self::Panicked(frozen) => {
+            Self::Hung(frozen) | Self::IoError(frozen) | Self::Held(_, frozen)
+                if !self.is_gone() && frozen.incarnation == base.incarnation =>
+            {
+                Self::Recovered {
+                    incarnation: base.incarnation,
+                    missed_us: base.active_us - frozen.active_us,
+                    restarts: 0,
+                }
+            }
+            Self::Crashed(frozen) | Self::Panicked(frozen) | Self::Held(_, frozen) if self.is_gone() => {
                 let before = frozen.incarnation.unwrap_or(0) / RESTART;
                 Self::Recovered { incarnation: base.incarnation, missed_us: base.active_us, restarts: before + 1 }
             }
@@ -175,6 +227,12 @@ pub struct Overlay {
     pub hosts: BTreeMap<u64, HostTrouble>,
     /// Machines with trouble, now or before.
     pub machines: BTreeMap<u64, MachineTrouble>,
+    /// What has happened to machines that go on: (slot, what).
+    pub mishaps: BTreeSet<(u64, Mishap)>,
+    /// What is wrong with parts of hosts, and `false` what was: (host, what).
+    pub ailments: BTreeMap<(u64, Ailment), bool>,
+    /// How often bad things were counted: (host, counter).
+    pub counted: BTreeMap<(u64, String), u64>,
     /// Copies of machines: (host, slot) and when they began.
     pub copies: BTreeMap<(u64, u64), i64>,
     /// Pools without space: (host, pool).
@@ -196,6 +254,11 @@ impl Overlay {
     /// True if the machine's process does not answer.
     pub fn hangs(&self, slot: u64) -> bool {
         matches!(self.machines.get(&slot), Some(MachineTrouble::Hung(_)))
+    }
+
+    /// True if this is wrong with the host now.
+    pub fn ails(&self, host: u64, ailment: Ailment) -> bool {
+        self.ailments.get(&(host, ailment)).copied().unwrap_or(false)
     }
 
     /// The machine as it is, given what its timeline says.

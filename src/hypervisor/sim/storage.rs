@@ -40,6 +40,10 @@ pub struct PoolTrouble {
     pub stopped: bool,
     /// It has no space left.
     pub full: bool,
+    /// It runs and cannot be reached.
+    pub lost: bool,
+    /// It has lost redundancy.
+    pub degraded: bool,
 }
 
 /// A pool with the volumes that lie in it.
@@ -61,7 +65,12 @@ pub fn pool(
     volumes.sort_by(|a, b| a.display_name.cmp(&b.display_name));
     let mut pool = shape(dice, &place);
     pool.volume_count = u32::try_from(volumes.len()).unwrap_or(u32::MAX);
-    pool.pool_state = if trouble.stopped { PoolState::Inactive } else { PoolState::Running };
+    pool.pool_state = match trouble {
+        PoolTrouble { stopped: true, .. } => PoolState::Inactive,
+        PoolTrouble { lost: true, .. } => PoolState::Inaccessible,
+        PoolTrouble { degraded: true, .. } => PoolState::Degraded,
+        _ => PoolState::Running,
+    };
     pool.volatile = Volatile(figures(&place, &volumes, trouble, as_of));
     PoolFacts { pool, volumes: (!trouble.stopped).then_some(volumes) }
 }

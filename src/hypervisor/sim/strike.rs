@@ -1,12 +1,14 @@
 //! How faults strike the world: who and what they mean, and what follows at once. Pure.
 
 use super::fault::{Fault, FaultError, MAX_STORM_RATE};
-use super::machine::NETWORKS;
+use super::machine::{NETWORKS, disks};
+use super::mishap::{self, Mishap};
 use super::overlay::{HostTrouble, MachineTrouble, Storm};
 use super::storage::POOLS;
 use super::timeline::Moment;
 use super::world::{World, WorldEvent};
 use crate::hypervisor::port::EventSubject;
+use crate::model::incident::IncidentKind;
 use crate::model::observation::GoneCause;
 use uuid::Uuid;
 
@@ -34,11 +36,17 @@ impl World {
             | Fault::LoseService { host }
             | Fault::EventGap { host }
             | Fault::DuplicateUuid { host, .. } => self.host_index(host).map(drop),
-            Fault::FillPool { host, pool } | Fault::StopPool { host, pool } => self.pool_place(host, pool).map(drop),
+            Fault::FillPool { host, pool }
+            | Fault::StopPool { host, pool }
+            | Fault::LosePool { host, pool }
+            | Fault::DegradePool { host, pool } => self.pool_place(host, pool).map(drop),
             Fault::StopNetwork { host, network } => self.network_place(host, network).map(drop),
             Fault::Storm { changes_per_second, seconds } => check_storm(*changes_per_second, *seconds),
-            Fault::Restore { host: Some(host), .. } => self.host_index(host).map(drop),
-            _ => Ok(()),
+            Fault::Restore { host: Some(host), .. } | Fault::Count { host, .. } => self.host_index(host).map(drop),
+            other => match self.ailment_of(other)? {
+                Some((host, _)) => self.host_index(host).map(drop),
+                None => Ok(()),
+            },
         }
     }
 
@@ -53,6 +61,7 @@ impl World {
             Fault::CrashMachine { vm } => self.trouble_machine(vm, MachineTrouble::Crashed, events),
             Fault::PanicMachine { vm } => self.trouble_machine(vm, MachineTrouble::Panicked, events),
             Fault::IoError { vm } => self.trouble_machine(vm, MachineTrouble::IoError, events),
+            Fault::Mishap { vm, what } => self.befall(vm, *what, events),
             Fault::DuplicateUuid { vm, host } => self.duplicate(vm, host, events),
             Fault::FillPool { host, pool } => self.fill_pool(host, pool, events),
             Fault::StopPool { host, pool } => self.stop_pool(host, pool, events),
@@ -64,6 +73,11 @@ impl World {
             }
             Fault::Storm { changes_per_second, seconds } => self.storm(*changes_per_second, *seconds),
             Fault::Restore { host, vm } => self.restore(host.as_deref(), vm.as_deref(), events),
+            Fault::Count { host, counter, by } => self.count(host, counter, *by),
+            other => match self.ailment_of(other)? {
+                Some((host, ailment)) => self.ail(host, ailment, events),
+                None => Ok(()),
+            },
         }
     }
 
@@ -88,7 +102,7 @@ impl World {
     fn trouble_machine(
         &mut self,
         vm: &str,
-        trouble: fn(Moment) -> MachineTrouble,
+        trouble: impl FnOnce(Moment) -> MachineTrouble,
         events: &mut Vec<WorldEvent>,
     ) -> Result<(), FaultError> {
         let slot = self.slot_of(vm)?;
@@ -99,9 +113,42 @@ impl World {
         if !before.run_state.is_active() {
             return Err(FaultError::new("vm", "does not run"));
         }
-        self.overlay.machines.insert(slot, trouble(before));
+        let trouble = trouble(before);
+        self.overlay.machines.insert(slot, trouble);
+        self.tell_incident(slot, trouble.begins(), events);
         self.tell(slot, before, self.moment(slot), events);
         Ok(())
+    }
+
+    fn befall(&mut self, vm: &str, what: Mishap, events: &mut Vec<WorldEvent>) -> Result<(), FaultError> {
+        let slot = self.slot_of(vm)?;
+        if what.needs_disk() && self.first_disk(slot).is_empty() {
+            return Err(FaultError::new("vm", "has no disk"));
+        }
+        if what.state().is_some() {
+            return self.trouble_machine(vm, |moment| MachineTrouble::Held(what, moment), events);
+        }
+        if !self.moment(slot).run_state.is_active() {
+            return Err(FaultError::new("vm", "does not run"));
+        }
+        self.overlay.mishaps.insert((slot, what));
+        self.tell_incident(slot, what.begins(), events);
+        Ok(())
+    }
+
+    /// Tells that something happened to a machine that reading it would not show.
+    fn tell_incident(&self, slot: u64, kind: Option<IncidentKind>, events: &mut Vec<WorldEvent>) {
+        let Some(kind) = kind else { return };
+        let (uuid, text) = (self.who(slot).uuid(self.dice), format!("{kind:?}"));
+        let incident = Some(Box::new(mishap::incident(self.clock(), uuid, &self.first_disk(slot), kind)));
+        let subject = EventSubject::Machine { uuid, leaving: None, incident, text };
+        events.push(self.event(self.moment(slot).host, self.now, subject));
+    }
+
+    /// Target of a machine's first disk; empty if it has none.
+    pub(super) fn first_disk(&self, slot: u64) -> String {
+        let disks = disks(self.who(slot), self.dice, self.timeline.is_mobile(slot));
+        disks.into_iter().next().map(|disk| disk.target).unwrap_or_default()
     }
 
     fn duplicate(&mut self, vm: &str, host: &str, events: &mut Vec<WorldEvent>) -> Result<(), FaultError> {
@@ -170,6 +217,20 @@ impl World {
         for slot in machines {
             self.recover(slot, events);
         }
+        let mishaps: Vec<_> =
+            self.overlay.mishaps.iter().copied().filter(|(befallen, _)| all || slot == Some(*befallen)).collect();
+        for (slot, what) in mishaps {
+            self.overlay.mishaps.remove(&(slot, what));
+            self.tell_incident(slot, what.ends(), events);
+            // Read again: whether its process answers is a figure.
+            let subject = EventSubject::Machine {
+                uuid: self.who(slot).uuid(self.dice),
+                leaving: None,
+                incident: None,
+                text: format!("{} over", what.kind()),
+            };
+            events.push(self.event(self.moment(slot).host, self.now, subject));
+        }
         let copies: Vec<(u64, u64)> = self.overlay.copies.keys().copied().collect();
         for (place, copied) in copies.into_iter().filter(|(at, of)| all || host == Some(*at) || slot == Some(*of)) {
             self.overlay.copies.remove(&(place, copied));
@@ -190,6 +251,7 @@ impl World {
         let base = self.timeline.at(slot, self.now);
         self.overlay.machines.insert(slot, trouble.ended(base));
         self.tell(slot, before, self.moment(slot), events);
+        self.tell_incident(slot, trouble.ends(), events);
     }
 
     fn restore_host(&mut self, host: u64, events: &mut Vec<WorldEvent>) {
@@ -204,6 +266,7 @@ impl World {
                 events.push(self.event(host, self.now, EventSubject::StoragePool(key.1)));
             }
         }
+        self.heal(host, events);
         let stopped: Vec<String> =
             self.overlay.stopped_networks.iter().filter(|key| key.0 == host).map(|key| key.1.clone()).collect();
         for network in stopped {
@@ -214,7 +277,7 @@ impl World {
     }
 
     /// A host by its id or its number from 1.
-    fn host_index(&self, host: &str) -> Result<u64, FaultError> {
+    pub(super) fn host_index(&self, host: &str) -> Result<u64, FaultError> {
         if let Some(index) = self.plan.hosts.iter().position(|id| id.as_str() == host) {
             return Ok(index as u64);
         }
@@ -224,7 +287,7 @@ impl World {
             .ok_or_else(|| FaultError::new("host", "unknown: give its id, or its number from 1"))
     }
 
-    fn pool_place(&self, host: &str, pool: &str) -> Result<u64, FaultError> {
+    pub(super) fn pool_place(&self, host: &str, pool: &str) -> Result<u64, FaultError> {
         if !POOLS.contains(&pool) {
             return Err(FaultError::new("pool", format!("unknown: known are {}", POOLS.join(", "))));
         }

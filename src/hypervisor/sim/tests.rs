@@ -1,5 +1,7 @@
 //! The simulator as the daemon uses it: opened by address, read through the port, disturbed over its socket.
 
+mod mishaps;
+
 use super::control::{ControlHook, NoHook, bind_control, serve_control};
 use super::fault::{Fault, FaultError};
 use super::opener::{SimOpener, SimSetup, tokio_clock};

@@ -236,6 +236,11 @@ impl World {
         self.overlay.applied(slot, u64::from(self.plan.vms), time, self.timeline.at(slot, time))
     }
 
+    /// What the clock shows now.
+    pub(super) fn clock(&self) -> Timestamp {
+        real(self.now, self.plan.speed_milli)
+    }
+
     pub(super) fn event(&self, host: u64, at: i64, subject: EventSubject) -> WorldEvent {
         WorldEvent { host, at: real(at, self.plan.speed_milli), subject }
     }
@@ -354,7 +359,9 @@ impl World {
             != (after.run_state, after.reason, after.incarnation)
         {
             let vanished = self.is_transient(slot) && !after.run_state.is_active();
-            events.push(machine(after, vanished.then_some(GoneCause::Removed), &lifecycle_text(after)));
+            let failed = matches!(after.reason, RunStateReason::Crashed | RunStateReason::Failed);
+            let cause = if failed { GoneCause::Failed } else { GoneCause::Removed };
+            events.push(machine(after, vanished.then_some(cause), &lifecycle_text(after)));
         } else if before.renamed != after.renamed {
             events.push(machine(after, None, "lifecycle defined/renamed"));
         } else if before.snapshot != after.snapshot {

@@ -57,23 +57,43 @@ impl Role {
     pub fn grants(self, permission: &str) -> bool {
         let reads = is_read(permission);
         match self {
-            Self::Viewer | Self::FaultOperator | Self::Cluster => reads,
+            Self::Viewer | Self::Cluster => reads,
+            Self::FaultOperator => reads || FAULT_OPERATOR.contains(&permission),
             Self::ResourceOperator => reads || RESOURCE_OPERATOR.contains(&permission),
             Self::Administrator => {
-                reads || RESOURCE_OPERATOR.contains(&permission) || ADMINISTRATOR.contains(&permission)
+                reads
+                    || FAULT_OPERATOR.contains(&permission)
+                    || RESOURCE_OPERATOR.contains(&permission)
+                    || ADMINISTRATOR.contains(&permission)
             }
             Self::SecurityAdministrator => SECURITY.contains(&permission),
-            Self::Auditor | Self::Reporter => permission == "server.get",
+            Self::Auditor => permission == "server.get",
+            Self::Reporter => REPORTER.contains(&permission),
         }
     }
 }
 
 /// Beside reading.
-const RESOURCE_OPERATOR: [&str; 2] = ["managedObjects.annotate", "managedObjects.setExpectation"];
+const FAULT_OPERATOR: [&str; 4] = ["alarms.acknowledge", "alarms.clear", "alarms.comment", "alarms.shelve"];
 
-/// Beside what a resource operator may.
-const ADMINISTRATOR: [&str; 6] =
-    ["hosts.register", "hosts.deregister", "sessions.list", "sessions.get", "sessions.close", ACT_AS];
+/// Beside reading.
+const RESOURCE_OPERATOR: [&str; 3] = ["managedObjects.annotate", "managedObjects.setExpectation", "hosts.lock"];
+
+/// Beside what both operators may.
+const ADMINISTRATOR: [&str; 9] = [
+    "alarms.purge",
+    "alarms.profile",
+    "alarms.report",
+    "hosts.register",
+    "hosts.deregister",
+    "sessions.list",
+    "sessions.get",
+    "sessions.close",
+    ACT_AS,
+];
+
+/// All that a reporter may.
+const REPORTER: [&str; 2] = ["server.get", "alarms.report"];
 
 /// All that a security administrator may.
 const SECURITY: [&str; 4] = ["server.get", "sessions.list", "sessions.get", "sessions.close"];
@@ -86,4 +106,49 @@ fn is_read(permission: &str) -> bool {
 /// True if one of the roles has the permission.
 pub(super) fn granted(roles: &BTreeSet<Role>, permission: &str) -> bool {
     roles.iter().any(|role| role.grants(permission))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::northbound::auth::Policies;
+
+    /// Methods of the alarm service and of the maintenance of hosts that a role may call.
+    fn granted_to(role: Role) -> Vec<String> {
+        let policies = Policies::read(&["vrm.v1.AlarmService", "vrm.v1.HostService"]).unwrap();
+        let may = policies.iter().filter(|policy| policy.permission.as_ref().is_some_and(|needed| role.grants(needed)));
+        may.filter(|policy| policy.writes).map(|policy| policy.method.replace("vrm.v1.", "")).collect()
+    }
+
+    #[test]
+    fn fault_operators_work_on_alarms_and_on_nothing_else() {
+        let may = granted_to(Role::FaultOperator);
+        let expected = [
+            "AcknowledgeAlarm",
+            "BatchAcknowledgeAlarms",
+            "BatchUnacknowledgeAlarms",
+            "ClearAlarm",
+            "CommentAlarm",
+            "CreateAlarmShelf",
+            "DeleteAlarmShelf",
+            "LinkAlarm",
+            "UnacknowledgeAlarm",
+            "UpdateAlarmShelf",
+        ];
+        assert_eq!(may, expected.map(|method| format!("AlarmService/{method}")));
+    }
+
+    #[test]
+    fn the_other_roles_have_what_is_theirs() {
+        assert_eq!(granted_to(Role::Reporter), ["AlarmService/ReportCondition"]);
+        assert_eq!(granted_to(Role::ResourceOperator), ["HostService/LockHost", "HostService/UnlockHost"]);
+        for role in [Role::Viewer, Role::Cluster, Role::Auditor, Role::SecurityAdministrator] {
+            assert!(granted_to(role).is_empty(), "{role:?}");
+        }
+        assert_eq!(granted_to(Role::Administrator).len(), 20, "all of them");
+        for role in [Role::Reporter, Role::Auditor, Role::SecurityAdministrator] {
+            assert!(!role.grants("alarms.list"), "{role:?}");
+        }
+        assert!(Role::Viewer.grants("alarms.watch") && Role::Viewer.grants("alarmShelves.list"));
+    }
 }

@@ -57,6 +57,9 @@ fn compare(value: &Value<'_>, operator: Operator, literal: &Literal, now: Timest
             Literal::Number(wanted) => number.partial_cmp(wanted).is_some_and(|order| in_order(order, operator)),
             _ => false,
         },
+        Value::Rank(number) => {
+            matches!(literal, Literal::Rank(wanted) if in_order(number.cmp(wanted), operator))
+        }
         Value::Time(time) => match literal {
             Literal::Time(wanted) => in_order(time.cmp(wanted), operator),
             Literal::Age(wanted) => in_order(now.since(*time).cmp(wanted), operator),
@@ -73,6 +76,7 @@ fn is_present(value: &Value<'_>) -> bool {
         Value::Words(words) => words.iter().any(|word| !word.ends_with("_UNSPECIFIED")),
         Value::Flag(flag) => *flag,
         Value::Number(number) => *number != 0.0,
+        Value::Rank(number) => *number != 0,
         Value::Time(_) => true,
     }
 }

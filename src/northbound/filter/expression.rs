@@ -112,6 +112,8 @@ pub enum Literal {
     Age(Duration),
     /// An enum word with its prefix.
     Word(String),
+    /// Number of an enum word that has an order.
+    Rank(i32),
 }
 
 /// Why a filter cannot be understood.

@@ -3,6 +3,7 @@
 //! Pure: text and fields in, a condition out; the clock is passed in. What can be filtered by is
 //! data ([`Field`]), so that errors can list it.
 
+mod alarm_fields;
 mod evaluate;
 mod expression;
 mod lexer;

@@ -1,6 +1,7 @@
 //! What managed objects can be filtered by. The lists in `inventory_service.proto` say the same;
 //! a test compares them.
 
+use super::alarm_fields::ALARM;
 use super::value::{Access, Field, Kind, Value};
 use crate::model::host::{Cluster, Host, Hypervisor};
 use crate::model::network::Network;
@@ -12,6 +13,10 @@ use std::borrow::Cow;
 
 /// The fields of the given classes; the common ones are always among them. Empty: all classes.
 pub fn object_fields(classes: &[ObjectClass]) -> Vec<&'static Field<Object>> {
+    if classes == [ObjectClass::Alarm] {
+        // Alarms are records: they have neither states nor labels of their own.
+        return ALARM.iter().collect();
+    }
     let wanted = |class: &ObjectClass| classes.is_empty() || classes.contains(class);
     let own = ObjectClass::RESOURCES.iter().filter(|class| wanted(class)).flat_map(|class| fields_of(*class));
     COMMON.iter().chain(own).collect()

@@ -221,7 +221,11 @@ fn literal(kind: Kind, operator: Operator, value: &str, is_quoted: bool) -> Resu
         }
         Kind::Word { prefix, known } => {
             no_order(operator)?;
-            word(value, prefix, known)
+            let full = full_word(value, prefix);
+            if known(&full) { Ok(Literal::Word(full)) } else { Err(format!("there is no {value:?}")) }
+        }
+        Kind::Rank { prefix, number } => {
+            number(&full_word(value, prefix)).map(Literal::Rank).ok_or_else(|| format!("there is no {value:?}"))
         }
     }
 }
@@ -273,8 +277,8 @@ fn age(value: &str) -> Option<Duration> {
     (number.is_empty() && !value.is_empty()).then(|| Duration::from_secs(seconds))
 }
 
-fn word(value: &str, prefix: &str, known: fn(&str) -> bool) -> Result<Literal, String> {
+/// An enum word with its prefix, however it was written.
+fn full_word(value: &str, prefix: &str) -> String {
     let upper = value.replace('-', "_").to_ascii_uppercase();
-    let full = if upper.starts_with(prefix) { upper } else { format!("{prefix}{upper}") };
-    if known(&full) { Ok(Literal::Word(full)) } else { Err(format!("there is no {value:?}")) }
+    if upper.starts_with(prefix) { upper } else { format!("{prefix}{upper}") }
 }

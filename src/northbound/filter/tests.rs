@@ -201,6 +201,34 @@ fn the_interface_documents_every_field() {
     }
 }
 
+#[test]
+fn the_alarm_service_documents_every_field() {
+    let service = json::pool().get_service_by_name("vrm.v1.AlarmService").unwrap();
+    let file = service.parent_file().file_descriptor_proto().clone();
+    let info = file.source_code_info.unwrap();
+    let place = info.location.iter().find(|place| place.path == [6, 0]).unwrap();
+    let comment = place.leading_comments().split_whitespace().collect::<Vec<_>>().join(" ");
+    let list = comment.split("Filterable fields of alarms: ").nth(1).unwrap().split(". A base object").next().unwrap();
+    // Remarks in parentheses say nothing of names.
+    let mut plain = String::new();
+    let mut depth = 0;
+    for character in list.chars() {
+        match character {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ if depth == 0 => plain.push(character),
+            _ => {}
+        }
+    }
+    let said: Vec<&str> = plain.split(',').map(str::trim).collect();
+    let fields = object_fields(&[ObjectClass::Alarm]);
+    let names: Vec<String> = fields
+        .iter()
+        .map(|field| if field.name == "attributes" { "attributes.KEY".into() } else { field.name.to_owned() })
+        .collect();
+    assert_eq!(said, names);
+}
+
 proptest::proptest! {
     #[test]
     fn nothing_makes_the_parser_panic(text in "\\PC{0,200}|[a-z_.()=<>!:*\"' -]{0,200}") {

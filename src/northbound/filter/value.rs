@@ -20,6 +20,8 @@ pub enum Value<'a> {
     Time(Timestamp),
     /// Enum words in proto spelling, e.g. `RUN_STATE_OFF`; several for a set.
     Words(Vec<&'static str>),
+    /// Number of an enum word whose numbers rise with what they mean, e.g. of a severity.
+    Rank(i32),
 }
 
 impl<'a> Value<'a> {
@@ -70,6 +72,13 @@ pub enum Kind {
         prefix: &'static str,
         /// Whether a word with prefix exists.
         known: fn(&str) -> bool,
+    },
+    /// An enum word with an order.
+    Rank {
+        /// Prefix of the words, e.g. `SEVERITY_`.
+        prefix: &'static str,
+        /// Number of a word with prefix, if it exists.
+        number: fn(&str) -> Option<i32>,
     },
     /// Texts by key: `labels.KEY`.
     Keyed,

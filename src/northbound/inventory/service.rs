@@ -4,7 +4,7 @@ use super::reader::Inventory;
 use crate::model::ObjectClass;
 use crate::northbound::listing::{PageArguments, Query};
 use crate::northbound::request::{called, context, detail};
-use crate::northbound::watch::Answers;
+use crate::northbound::watch::ResourceAnswers;
 use crate::wire::convert::Detail;
 use crate::wire::v1;
 use tonic::{Request, Response, Status};
@@ -230,10 +230,13 @@ impl InventoryService for Inventory {
         Ok(Response::new(self.expect(context, &request).await?))
     }
 
-    type WatchResourcesStream = Answers;
+    type WatchResourcesStream = ResourceAnswers;
 
-    async fn watch_resources(&self, request: Request<v1::WatchResourcesRequest>) -> Result<Response<Answers>, Status> {
+    async fn watch_resources(
+        &self,
+        request: Request<v1::WatchResourcesRequest>,
+    ) -> Result<Response<ResourceAnswers>, Status> {
         let (call, request) = called(request)?;
-        Ok(Response::new(self.watching.begin(&call.caller, request)?))
+        Ok(Response::new(self.watching.resources(&call.caller, request)?))
     }
 }

@@ -7,7 +7,7 @@ mod scan;
 mod token;
 
 pub use page::{PageArguments, PageStart, page_size};
-pub use scan::{Listing, Query, list, object_filter};
+pub use scan::{Listing, Query, list, list_as, object_filter};
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
 //! The order of a list.
 
-use crate::model::Object;
+use crate::model::{Alarm, Body, Object, ObjectClass};
 use crate::northbound::failure::Failure;
 use crate::northbound::reason::Reason;
+use crate::wire::convert;
 
 /// Field and direction of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,21 +19,47 @@ enum Key {
     DisplayName,
     CreateTime,
     UpdateTime,
+    RaiseTime,
+    ChangeTime,
+    Severity,
+    FaultyObject,
 }
 
+/// Keys of managed resources.
+const RESOURCE_KEYS: [(&str, Key); 4] = [
+    ("name", Key::Name),
+    ("display_name", Key::DisplayName),
+    ("create_time", Key::CreateTime),
+    ("update_time", Key::UpdateTime),
+];
+
+/// Keys of alarms.
+const ALARM_KEYS: [(&str, Key); 6] = [
+    ("name", Key::Name),
+    ("raise_time", Key::RaiseTime),
+    ("perceived_severity", Key::Severity),
+    ("change_time", Key::ChangeTime),
+    ("object", Key::FaultyObject),
+    ("create_time", Key::CreateTime),
+];
+
 impl Order {
-    /// Understands `order_by`.
+    /// Understands `order_by` for a class.
     ///
     /// # Errors
     /// `INVALID_ORDER_BY`.
-    pub fn parse(text: &str) -> Result<Self, Failure> {
+    pub fn parse(text: &str, class: ObjectClass) -> Result<Self, Failure> {
+        let keys: &[(&str, Key)] = if class == ObjectClass::Alarm { &ALARM_KEYS } else { &RESOURCE_KEYS };
         let mut words = text.split_whitespace();
         let key = match words.next() {
-            None | Some("name") => Key::Name,
-            Some("display_name") => Key::DisplayName,
-            Some("create_time") => Key::CreateTime,
-            Some("update_time") => Key::UpdateTime,
-            Some(_) => return Err(bad("there are name, display_name, create_time and update_time")),
+            None => Key::Name,
+            Some(word) => match keys.iter().find(|(name, _)| *name == word) {
+                Some((_, key)) => *key,
+                None => {
+                    let names: Vec<&str> = keys.iter().map(|(name, _)| *name).collect();
+                    return Err(bad(&format!("there are {}", names.join(", "))));
+                }
+            },
         };
         let descending = match words.next().map(str::to_ascii_lowercase).as_deref() {
             None | Some("asc") => false,
@@ -57,7 +84,18 @@ impl Order {
             Key::DisplayName => object.display_name(),
             Key::CreateTime => sortable(object.create_time.0),
             Key::UpdateTime => sortable(object.change_time.0),
+            Key::RaiseTime => alarm_key(object, |alarm| sortable(alarm.raise_time.0)),
+            Key::ChangeTime => alarm_key(object, |alarm| sortable(alarm.status_change_time.0)),
+            Key::Severity => alarm_key(object, |alarm| convert::severity(alarm.perceived_severity).to_string()),
+            Key::FaultyObject => alarm_key(object, |alarm| alarm.object.to_string()),
         }
+    }
+}
+
+fn alarm_key(object: &Object, key: impl Fn(&Alarm) -> String) -> String {
+    match &object.body {
+        Body::Alarm(alarm) => key(alarm),
+        _ => String::new(),
     }
 }
 

@@ -57,7 +57,19 @@ pub fn object_filter(text: &str, classes: &[ObjectClass]) -> Result<Filter<Objec
 /// `INVALID_FIELD`, `INVALID_FILTER`, `INVALID_ORDER_BY`, `INVALID_PAGE_TOKEN`, `…_NOT_FOUND` of
 /// the parent.
 pub fn list<M: Served>(published: &Published, query: Query<'_>) -> Result<Listing<M>, Failure> {
-    let order = Order::parse(query.order_by)?;
+    list_as(published, query, |object, detail| resource(object, &published.dn, detail).and_then(M::from_resource))
+}
+
+/// Makes a page of messages that are made in a way of their own.
+///
+/// # Errors
+/// As [`list`].
+pub fn list_as<M: prost::Message>(
+    published: &Published,
+    query: Query<'_>,
+    make: impl Fn(&Object, Detail) -> Option<M>,
+) -> Result<Listing<M>, Failure> {
+    let order = Order::parse(query.order_by, query.class)?;
     let filter = object_filter(query.filter, &[query.class])?;
     let parent = Parent::parse(published, query.class, query.parent)?;
     let class = format!("{:?}", query.class);
@@ -73,8 +85,7 @@ pub fn list<M: Served>(published: &Published, query: Query<'_>) -> Result<Listin
     let mut bytes = 0;
     let mut last: Option<&Arc<Object>> = None;
     for object in &candidates {
-        let message = resource(object, &published.dn, query.detail).and_then(M::from_resource);
-        let Some(message) = message else { continue };
+        let Some(message) = make(object, query.detail) else { continue };
         bytes += message.encoded_len();
         if page.items.len() == start.size || (bytes > limits::PAGE_BYTES && last.is_some()) {
             let token = last.map(|last| start.next_token(order.key(last), last.name.to_string()));

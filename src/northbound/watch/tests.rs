@@ -1,10 +1,23 @@
+use super::options::subscription_options as understood;
 use super::*;
-use crate::changes::{ChangeLog, Restored};
+use crate::changes::{ChangeLog, DeliveryMode, Restored, SubscriptionOptions};
 use crate::model::history::{HistoryError, TransitionHistory};
 use crate::model::name::DnScheme;
 use crate::model::{Change, ObjectClass, Timestamp};
-use crate::northbound::auth::{Identity, PeerKind, Role};
+use crate::northbound::auth::{Caller, Identity, PeerKind, Role};
+use crate::northbound::failure::Failure;
+use crate::northbound::published::Published;
+use crate::wire::v1;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio_stream::StreamExt;
+use tokio_util::sync::CancellationToken;
+use v1::stream_closing::Reason as Closing;
+use v1::watch_resources_response::Message;
+
+fn state_options(options: v1::StreamOptions) -> Result<SubscriptionOptions, Failure> {
+    understood(options, DeliveryMode::State)
+}
 
 struct NoHistory;
 
@@ -49,7 +62,7 @@ fn caller(lives: Duration) -> Caller {
 /// S12: the stream of a connection that reaches its age says so and ends well.
 #[tokio::test(start_paused = true)]
 async fn a_stream_ends_with_its_connections_age() {
-    let mut answers = watching().begin(&caller(Duration::from_secs(100)), Default::default()).unwrap();
+    let mut answers = watching().resources(&caller(Duration::from_secs(100)), Default::default()).unwrap();
     let mut kinds = Vec::new();
     while let Some(answer) = answers.next().await {
         kinds.push(answer.unwrap().message.unwrap());
@@ -64,7 +77,7 @@ async fn a_stream_ends_with_its_connections_age() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_read_costs_a_constant() {
     let watching = watching();
-    let answers = watching.begin(&caller(Duration::from_secs(3_600)), Default::default()).unwrap();
+    let answers = watching.resources(&caller(Duration::from_secs(3_600)), Default::default()).unwrap();
     tokio::time::sleep(Duration::from_secs(600)).await;
     let session = watching.sessions.all()[0].message("e1", 0);
     assert_eq!(session.messages, 1, "the second message was never made");
@@ -83,12 +96,12 @@ fn options_are_coerced_or_refused() {
         delivery_mode: mode.into(),
         ..Default::default()
     };
-    let coerced = subscription_options(options(1, 1_000, v1::DeliveryMode::State)).unwrap();
+    let coerced = state_options(options(1, 1_000, v1::DeliveryMode::State)).unwrap();
     assert_eq!((coerced.heartbeat, coerced.dampening), (Some(Duration::from_secs(5)), Duration::from_secs(60)));
-    let coerced = subscription_options(options(10_000, 5, v1::DeliveryMode::Transitions)).unwrap();
+    let coerced = state_options(options(10_000, 5, v1::DeliveryMode::Transitions)).unwrap();
     assert_eq!((coerced.heartbeat, coerced.dampening), (Some(Duration::from_secs(300)), Duration::ZERO));
-    let silent = subscription_options(options(0, 0, v1::DeliveryMode::State)).unwrap();
+    let silent = state_options(options(0, 0, v1::DeliveryMode::State)).unwrap();
     assert_eq!(silent.heartbeat, None);
-    assert!(subscription_options(options(-1, 0, v1::DeliveryMode::State)).is_err());
-    assert!(subscription_options(v1::StreamOptions { gap_policy: 9, ..Default::default() }).is_err());
+    assert!(state_options(options(-1, 0, v1::DeliveryMode::State)).is_err());
+    assert!(state_options(v1::StreamOptions { gap_policy: 9, ..Default::default() }).is_err());
 }

@@ -46,7 +46,10 @@ fn count(directory: &Path, table: &str) -> i64 {
 
 async fn filled(directory: &Path, alarms: &[bool]) -> Journal {
     let (mut journal, _) = open(directory);
-    commit(&mut journal, Transaction { id: 1, changes: changes(alarms), ..Transaction::default() }).await;
+    // In portions of which every object's row is written at once.
+    for (portion, id) in changes(alarms).chunks(200).zip(1..) {
+        commit(&mut journal, Transaction { id, changes: portion.to_vec(), ..Transaction::default() }).await;
+    }
     journal
 }
 

@@ -1,9 +1,8 @@
 //! Alarms and the rules about them, in words of the interface.
 
 use super::change::attribute_change;
-use super::common::{host_or_empty, same_variants, timestamp};
+use super::common::{actor, host_or_empty, same_variants, timestamp};
 use super::object::Detail;
-use super::request::actor;
 use crate::model::alarm::{
     Acknowledgement, Alarm, AlarmComment, AlarmMatch, AlarmProfile, AlarmShelf, AlarmState, AlarmTransition, Clearing,
     ClearingKind, EventType, ExternalReference, ImpactedObject, PerceivedSeverity, ProbableCause, Reliability,

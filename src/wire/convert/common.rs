@@ -1,13 +1,13 @@
 //! What all classes share: times, states, annotations, capacity.
 
-use crate::model::annotation::{ExpectationOrigin, ExpectationSetting};
+use crate::model::annotation::{ExpectationOrigin, ExpectationSetting, Maintenance};
 use crate::model::capacity::{Amount, Capacity};
 use crate::model::host::ConnectionState;
 use crate::model::name::{DnScheme, HostId, Name, ObjectClass};
 use crate::model::state::{
     AdministrativeState, AvailabilityStatus, OperationalState, ProceduralStatus, ResourceState, UsageState,
 };
-use crate::model::{Expectation, Object, Timestamp};
+use crate::model::{Actor, Expectation, Object, Timestamp};
 use crate::wire::v1;
 use std::collections::BTreeMap;
 
@@ -46,6 +46,8 @@ pub(super) struct Common {
     pub(super) state: Option<v1::ResourceState>,
     pub(super) create_time: Option<prost_types::Timestamp>,
     pub(super) update_time: Option<prost_types::Timestamp>,
+    /// Of hosts only.
+    pub(super) maintenance: Option<v1::HostMaintenance>,
 }
 
 impl Common {
@@ -65,6 +67,7 @@ impl Common {
             state: Some(resource_state(&object.state)),
             create_time: Some(timestamp(object.create_time)),
             update_time: Some(timestamp(object.change_time)),
+            maintenance: object.annotations.maintenance.as_ref().map(maintenance),
         }
     }
 }
@@ -107,6 +110,22 @@ pub(super) fn host_name(host: &HostId) -> String {
 /// The name of a host, or empty for none.
 pub(super) fn host_or_empty(host: Option<&HostId>) -> String {
     host.map(host_name).unwrap_or_default()
+}
+
+/// Who acted.
+pub fn actor(actor: &Actor) -> v1::Actor {
+    let Actor { principal, user, system, peer } = actor.clone();
+    v1::Actor { principal, user, system, peer }
+}
+
+fn maintenance(maintenance: &Maintenance) -> v1::HostMaintenance {
+    let Maintenance { since, planned_end, reason, actor: who } = maintenance;
+    v1::HostMaintenance {
+        since: Some(timestamp(*since)),
+        planned_end: planned_end.map(timestamp),
+        reason: reason.clone(),
+        actor: Some(actor(who)),
+    }
 }
 
 fn expectation_setting(setting: ExpectationSetting) -> v1::ExpectationSetting {

@@ -56,7 +56,9 @@ pub(super) fn host(common: Common, host: &Host, full: bool) -> v1::Host {
     let details =
         |wanted: bool| if wanted { (&nics[..], &disks[..], &filesystems[..]) } else { (&[][..], &[][..], &[][..]) };
     let (nics, disks, filesystems) = details(full);
+    let worked_on = common.maintenance.clone();
     message!(Host, common, {
+        maintenance: worked_on,
         figures: Some(host_figures(&volatile.0, full)),
         host_name: host_name.clone(),
         connection_uris: connection_uris.clone(),

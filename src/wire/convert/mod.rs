@@ -21,13 +21,13 @@ pub use alarm::{
 pub use alarm_rule::{alarm_type, profile_from_request, severity_from, shelf_from, time_from};
 pub use change::{attribute_change, change_source, json_value};
 pub use common::{
-    administrative_state, availability_status, capacity, connection_state, expectation, object_class,
+    actor, administrative_state, availability_status, capacity, connection_state, expectation, object_class,
     operational_state, procedural_status, profile_word, timestamp, usage_state,
 };
 pub use host::host_origin;
 pub use machine::{control_state, run_state, run_state_reason};
 pub use object::{Detail, Served, managed_object, resource, to_change_resource};
-pub use request::{actor, class_from, expectation_from, profile_from, relation, relation_from};
+pub use request::{class_from, expectation_from, profile_from, relation, relation_from};
 pub use storage::pool_state;
 
 #[cfg(test)]

@@ -3,14 +3,8 @@
 use super::common::same_variants;
 use crate::model::registration::Profile;
 use crate::model::relation::Relation;
-use crate::model::{Actor, Expectation, ObjectClass};
+use crate::model::{Expectation, ObjectClass};
 use crate::wire::v1;
-
-/// Who acted.
-pub fn actor(actor: &Actor) -> v1::Actor {
-    let Actor { principal, user, system, peer } = actor.clone();
-    v1::Actor { principal, user, system, peer }
-}
 
 /// The class of an interface word; nothing if it says none.
 pub fn class_from(class: v1::ObjectClass) -> Option<ObjectClass> {
