@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::levels::{self, beyond, float, gib, percent};
+use super::tally::identity_warning;
 use super::{filesystem, parts};
 use crate::fault::catalogue::AlarmType;
 use crate::fault::finding::{Assessment, Finding, Hold};
@@ -93,13 +94,17 @@ fn counted(object: &Object, context: &Context<'_>, assessment: &mut Assessment) 
     }
 }
 
-/// The inventory notes a changed or shared UUID among the host's warnings.
+/// A person who clears it accepts the UUID, so that a warning counts only when it comes. It is over by itself when
+/// the warning was seen to go; that there is none after a restart of the daemon says nothing.
 fn identity(object: &Object, host: &Host, context: &Context<'_>, assessment: &mut Assessment) {
-    assessment.judged.push(AlarmType::HostIdentityChanged);
-    let about_identity = |warning: &&String| warning.contains("UUID");
-    if let Some(warning) = host.warnings.iter().find(about_identity) {
+    let changed = context.tallies.identity_changed(&object.name);
+    let Some(warning) = identity_warning(host) else {
+        assessment.judged.extend(changed.map(|_| AlarmType::HostIdentityChanged));
+        return;
+    };
+    if changed == Some(context.now) {
         let finding = Finding::new(AlarmType::HostIdentityChanged, &object.name, warning.as_str());
-        assessment.findings.push(context.steady(finding.with("host_uuid", host.host_uuid.clone())));
+        assessment.findings.push(finding.with("host_uuid", host.host_uuid.clone()));
     }
 }
 

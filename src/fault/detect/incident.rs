@@ -85,7 +85,8 @@ impl Verdict<'_> {
             "cpu_throttle" => {
                 let kind = AlarmType::HostCpuThrottled;
                 let rising = context.tallies.rising_for(kind, &Name::host(host), now)?;
-                if rising < (context.grading)(kind, &self.object).hold_on && !context.stands(kind, &self.object) {
+                if rising < context.seconds(kind, &self.object, "window_seconds") && !context.stands(kind, &self.object)
+                {
                     return None;
                 }
                 self.found(kind, format!("the processors of {host} slow themselves down"))

@@ -35,6 +35,10 @@ pub struct Tallies {
 struct HostMark {
     lost: bool,
     uptime: Option<u64>,
+    /// What the inventory warns of the host's identity.
+    identity: Option<String>,
+    /// When that warning came or went; nothing before the first one.
+    identity_changed: Option<Timestamp>,
 }
 
 #[derive(Debug, Default)]
@@ -58,12 +62,17 @@ impl Tallies {
         let lost = matches!(host.connection_state, ConnectionState::Lost | ConnectionState::Refused);
         let up = host.connection_state == ConnectionState::Connected;
         let uptime = host.volatile.uptime_seconds.filter(|_| !object.state.unknown);
+        let identity = identity_warning(host).filter(|_| !object.state.unknown).cloned();
         let first = !self.hosts.contains_key(&object.name);
         let mark = self.hosts.entry(object.name.clone()).or_default();
         let newly_lost = lost && !mark.lost && !first;
         mark.lost = lost || (mark.lost && !up);
         let younger = uptime.zip(mark.uptime).is_some_and(|(uptime, former)| uptime.saturating_add(YOUNGER) < former);
         mark.uptime = uptime.or(mark.uptime);
+        if mark.identity != identity && !object.state.unknown {
+            mark.identity = identity;
+            mark.identity_changed = Some(now);
+        }
         if newly_lost {
             self.add(AlarmType::HostConnectionUnstable, &object.name, 1, now);
         }
@@ -182,6 +191,11 @@ impl Tallies {
         self.counts.get(&key(alarm_type, object))?.front().map(|(time, _)| *time)
     }
 
+    /// When the warning about a host's identity came or went, as far as it was seen to.
+    pub fn identity_changed(&self, host: &Name) -> Option<Timestamp> {
+        self.hosts.get(host)?.identity_changed
+    }
+
     /// How long the agent of a machine was connected at a stretch, at most.
     pub fn agent_was_stable(&self, machine: &Name) -> Duration {
         self.agents.get(machine).map_or(Duration::ZERO, |mark| mark.longest)
@@ -195,4 +209,9 @@ impl Tallies {
 
 fn key(alarm_type: AlarmType, object: &Name) -> ConditionKey {
     ConditionKey { object: object.clone(), alarm_type }
+}
+
+/// What the inventory warns of a host's identity: its UUID changed, or another host has the same.
+pub(super) fn identity_warning(host: &Host) -> Option<&String> {
+    host.warnings.iter().find(|warning| warning.contains("UUID"))
 }

@@ -1,6 +1,7 @@
 //! Conditions that the state of a host or its hypervisor shows.
 
 use super::*;
+use crate::model::alarm_command::AlarmAct;
 use crate::model::annotation::Maintenance;
 use crate::model::host::{HostFilesystem, HostNic, HugePages, Hypervisor};
 use crate::model::{Actor, StateReason};
@@ -210,12 +211,18 @@ fn raises_host_identity_changed() {
         host.warnings.push("host UUID changed from 1 to 2: is this still the same machine?".into());
     });
     assert_eq!(stage.active(), ["hostIdentityChanged"]);
+    let (name, _) = stage.the("hostIdentityChanged");
+    stage.act(&name, AlarmAct::Clear("new board".into())).expect("a person may");
+    stage.pass(60);
+    stage.again(&host());
+    assert!(stage.active().is_empty(), "accepted");
 }
 
 #[test]
 fn clears_host_identity_changed() {
     let mut stage = stage();
     change_host(&mut stage, |host| host.warnings.push("host b has the same UUID 1: a cloned installation".into()));
+    stage.pass(60);
     change_host(&mut stage, |host| host.warnings.clear());
     assert!(is_cleared(&stage, "hostIdentityChanged"));
 }
