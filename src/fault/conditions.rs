@@ -4,7 +4,7 @@
 //! passed in; [`Conditions::next_deadline`] says when [`Conditions::tick`] has something to do.
 
 use super::catalogue::AlarmType;
-use super::finding::Finding;
+use super::finding::{Finding, Hold};
 use super::place::owner;
 use crate::model::{Name, Timestamp};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -83,6 +83,24 @@ struct Condition {
     timing: Timing,
     /// When the phase ends by itself.
     due: Option<Timestamp>,
+    /// When an event told it last, or else its begin.
+    detected: Timestamp,
+}
+
+/// A condition that stands, as detectors see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
+    /// What was found.
+    pub finding: &'a Finding,
+    /// When an event told it last, or else its begin.
+    pub detected: Timestamp,
+}
+
+impl Standing<'_> {
+    /// True if only an event told it so far; what was told before a restart counts as such.
+    pub fn by_event(&self) -> bool {
+        self.finding.hold == Hold::Event
+    }
 }
 
 /// Every condition that stands or ends.
@@ -102,37 +120,47 @@ impl Conditions {
     pub fn restore(&mut self, finding: Finding, timing: Timing, since: Timestamp, now: Timestamp) {
         let key = ConditionKey::of(&finding);
         let due = timing.quiet_time.then(|| now.plus(timing.hold_off));
-        self.put(key, Condition { finding, since, phase: Phase::Told, timing, due });
+        let finding = Finding { hold: Hold::Event, ..finding };
+        self.put(key, Condition { finding, since, phase: Phase::Told, timing, due, detected: since });
     }
 
     /// The condition is there.
     pub fn present(&mut self, finding: Finding, timing: Timing, now: Timestamp) -> Option<Step> {
         let key = ConditionKey::of(&finding);
-        let Some(condition) = self.take(&key) else {
-            let condition = Condition { finding, since: now, phase: Phase::Pending, timing, due: None };
+        let Some(former) = self.take(&key) else {
+            let condition = Condition { finding, since: now, phase: Phase::Pending, timing, due: None, detected: now };
             return self.pend(key, condition, now);
         };
-        let changed = condition.finding != finding;
-        let phase = condition.phase;
-        let mut condition = Condition { finding, timing, ..condition };
-        if phase == Phase::Pending {
+        let changed = former.finding != finding;
+        let returned = former.phase == Phase::Ending;
+        let detected = if finding.hold == Hold::Event { now } else { former.detected };
+        let mut condition = Condition { finding, timing, detected, ..former };
+        if former.phase == Phase::Pending {
             return self.pend(key, condition, now);
         }
-        if phase == Phase::Ending {
+        if let (Phase::Told, Hold::Until(time)) = (former.phase, condition.finding.hold)
+            && time > now
+        {
+            // What was told for its time having come is not due after all.
+            condition.phase = Phase::Pending;
+            condition.due = Some(time);
+            self.put(key.clone(), condition);
+            return Some(Step::Clear(key));
+        }
+        if returned {
             self.note_return(&key, now);
         }
         condition.phase = Phase::Told;
-        condition.due = timing.quiet_time.then(|| now.plus(timing.hold_off));
-        let returned = phase == Phase::Ending;
+        condition.due = condition.quiet_due(now);
         let step = (changed || returned || timing.quiet_time)
             .then(|| Step::Again { finding: Box::new(condition.finding.clone()), returned });
         self.put(key, condition);
         step
     }
 
-    /// Lets a condition wait as long as its timing says, which may be no longer.
+    /// Lets a condition wait as long as its finding and its timing say, which may be no longer.
     fn pend(&mut self, key: ConditionKey, mut condition: Condition, now: Timestamp) -> Option<Step> {
-        let due = condition.since.plus(condition.timing.hold_on.max(condition.timing.wait));
+        let due = condition.told_at();
         if due > now {
             condition.due = Some(due);
             self.put(key, condition);
@@ -143,7 +171,7 @@ impl Conditions {
 
     fn raise(&mut self, key: ConditionKey, mut condition: Condition, now: Timestamp) -> Step {
         condition.phase = Phase::Told;
-        condition.due = condition.timing.quiet_time.then(|| now.plus(condition.timing.hold_off));
+        condition.due = condition.quiet_due(now);
         let step = Step::Raise { finding: Box::new(condition.finding.clone()), since: condition.since };
         self.put(key, condition);
         step
@@ -170,8 +198,11 @@ impl Conditions {
             self.put(key.clone(), condition);
             return None;
         }
+        // A quiet time is for conditions of which nothing says that they are over; here something did.
+        let said = condition.timing.quiet_time && condition.finding.hold != Hold::Shown;
+        let ordinary = if said { Duration::ZERO } else { condition.timing.hold_off };
         let toggles = self.toggles(key, now);
-        let hold_off = if toggles { condition.timing.hold_off.max(TOGGLE_WINDOW) } else { condition.timing.hold_off };
+        let hold_off = if toggles { ordinary.max(TOGGLE_WINDOW) } else { ordinary };
         if hold_off.is_zero() {
             self.note_return(key, now);
             return Some(Step::Clear(key.clone()));
@@ -219,6 +250,12 @@ impl Conditions {
     /// What was found for a key, if it stands.
     pub fn finding(&self, key: &ConditionKey) -> Option<&Finding> {
         self.standing.get(key).map(|condition| &condition.finding)
+    }
+
+    /// A condition that stands, told or not, as detectors see it.
+    pub fn standing(&self, key: &ConditionKey) -> Option<Standing<'_>> {
+        let condition = self.standing.get(key).filter(|condition| condition.phase != Phase::Ending)?;
+        Some(Standing { finding: &condition.finding, detected: condition.detected })
     }
 
     /// Conditions of an object and its parts.
@@ -284,6 +321,25 @@ impl Conditions {
         self.by_owner.entry(owner(&key.object)).or_default().insert(key.clone());
         self.reported += usize::from(is_reported(&condition));
         self.standing.insert(key, condition);
+    }
+}
+
+impl Condition {
+    /// When it is to be told: what an event told or the state plainly shows neither stands nor waits.
+    fn told_at(&self) -> Timestamp {
+        let held = match self.finding.hold {
+            Hold::Event | Hold::Shown => return self.since,
+            Hold::Usual => self.since.plus(self.timing.hold_on),
+            Hold::For(time) => self.since.plus(time),
+            Hold::Until(time) => time,
+        };
+        held.max(self.since.plus(self.timing.wait))
+    }
+
+    /// When its quiet time ends, if it has one and nothing shows it any more.
+    fn quiet_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let quiet = self.timing.quiet_time && self.finding.hold != Hold::Shown;
+        quiet.then(|| now.plus(self.timing.hold_off))
     }
 }
 

@@ -1,9 +1,26 @@
 //! What detectors say: conditions that are there, and conditions that are over.
 
 use super::catalogue::AlarmType;
-use crate::model::Name;
 use crate::model::alarm::{PerceivedSeverity, SecurityDetail, ThresholdCrossing};
+use crate::model::{Name, Timestamp};
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long a condition must stand before it is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hold {
+    /// As catalogue and profiles say.
+    #[default]
+    Usual,
+    /// An event told it: at once, and each time anew. What is read shortly after does not take it back.
+    Event,
+    /// The state shows what an event told: at once, and a quiet time begins when the state shows it no more.
+    Shown,
+    /// So long, whatever the catalogue says.
+    For(Duration),
+    /// Until then.
+    Until(Timestamp),
+}
 
 /// A condition that is there.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +39,8 @@ pub struct Finding {
     pub threshold: Option<ThresholdCrossing>,
     /// For security conditions.
     pub security: Option<SecurityDetail>,
+    /// How long it must stand before it is told.
+    pub hold: Hold,
 }
 
 impl Finding {
@@ -35,6 +54,7 @@ impl Finding {
             attributes: BTreeMap::new(),
             threshold: None,
             security: None,
+            hold: Hold::Usual,
         }
     }
 
@@ -42,6 +62,20 @@ impl Finding {
     #[must_use]
     pub fn severity(mut self, severity: PerceivedSeverity) -> Self {
         self.severity = Some(severity);
+        self
+    }
+
+    /// The same, held otherwise.
+    #[must_use]
+    pub fn hold(mut self, hold: Hold) -> Self {
+        self.hold = hold;
+        self
+    }
+
+    /// The same with the threshold behind it.
+    #[must_use]
+    pub fn crossing(mut self, threshold: ThresholdCrossing) -> Self {
+        self.threshold = Some(threshold);
         self
     }
 
@@ -74,4 +108,6 @@ pub struct Assessment {
     pub judged: Vec<AlarmType>,
     /// Conditions that are there, of the object and of its parts.
     pub findings: Vec<Finding>,
+    /// Conditions of judged types that could not be judged after all: they stay as they are.
+    pub kept: Vec<(AlarmType, Name)>,
 }

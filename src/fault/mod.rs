@@ -28,7 +28,7 @@ mod telling;
 mod upkeep;
 mod witness;
 
-pub use finding::{Finding, Sign};
+pub use finding::{Finding, Hold, Sign};
 pub use list::RecordEffect;
 pub use surveillance::{AlarmIds, FaultCounters, FaultSettings, Hearing, Surveillance};
 

@@ -4,15 +4,14 @@
 use super::absorption::Absorption;
 use super::backing::BackingEvidence;
 use super::catalogue::{self, AlarmType};
-use super::conditions::{ConditionKey, Conditions, Step, Timing};
-use super::detect;
-use super::finding::{Finding, Sign};
+use super::conditions::{ConditionKey, Conditions, REPORTED_BY, Step, Timing};
+use super::detect::{self, Context};
+use super::finding::{Assessment, Finding, Hold, Sign};
 use super::list::{AlarmList, RecordEffect};
 use super::loops::CrashLoops;
-use super::place::owner;
 use super::rules::Grading;
 use crate::model::alarm::ClearingKind;
-use crate::model::incident::{Incident, IncidentKind};
+use crate::model::incident::Incident;
 use crate::model::name::DnScheme;
 use crate::model::relation::Topology;
 use crate::model::{
@@ -53,6 +52,9 @@ impl Default for FaultSettings {
         }
     }
 }
+
+/// What an event told is not taken back by what is read within 30 s of it: the reading may have begun before.
+const EVENT_HOLDS: Duration = Duration::from_secs(30);
 
 /// Makes ids of alarms: unique over all VRMs and over a restore (operations.md F3).
 pub type AlarmIds = Box<dyn FnMut(Timestamp) -> Uuid + Send>;
@@ -100,6 +102,7 @@ pub struct Surveillance {
     /// Nothing was done yet after a restart that needs the managed world.
     pub(super) waking: bool,
     pub(super) loops: CrashLoops,
+    pub(super) tallies: detect::Tallies,
     /// Hosts whose maintenance is over, and until when they settle.
     pub(super) settling: BTreeMap<HostId, Timestamp>,
     /// Hosts in maintenance.
@@ -132,6 +135,7 @@ impl Surveillance {
             hearing: Hearing::Event,
             waking: true,
             loops: CrashLoops::default(),
+            tallies: detect::Tallies::default(),
             settling: BTreeMap::new(),
             locked: BTreeSet::new(),
             lost: BTreeMap::new(),
@@ -232,29 +236,38 @@ impl Surveillance {
         if let Body::Host(_) = &object.body {
             self.host_seen(object, world, now);
         }
+        self.tallies.observe(object, now);
+        self.assess(object, world, now);
+        // Whether a network reaches anything is seen at the interfaces of its host.
+        for network in detect::networks_of(object, world) {
+            self.assess(&network, world, now);
+        }
+    }
+
+    fn assess(&mut self, object: &Object, world: &dyn Topology, now: Timestamp) {
         let grading = |alarm_type: AlarmType, name: &Name| self.grading_for(alarm_type, name, Some(object), world);
-        let outside_changes = self.settings.outside_changes;
-        let context = detect::Context { world, grading: &grading, outside_changes, now };
+        let context = self.context(world, &grading, now);
         let assessment = detect::assess(object, &context);
-        self.judge(&object.name, Some(object), assessment, world, now);
+        self.judge(object, assessment, world, now);
+    }
+
+    fn context<'a>(&'a self, world: &'a dyn Topology, grading: &'a detect::Grade<'a>, now: Timestamp) -> Context<'a> {
+        let (conditions, tallies) = (&self.conditions, &self.tallies);
+        Context { world, grading, outside_changes: self.settings.outside_changes, conditions, tallies, now }
     }
 
     /// Makes the conditions of an object those of an assessment.
-    fn judge(
-        &mut self,
-        object: &Name,
-        hint: Option<&Object>,
-        assessment: super::finding::Assessment,
-        world: &dyn Topology,
-        now: Timestamp,
-    ) {
+    fn judge(&mut self, object: &Object, assessment: Assessment, world: &dyn Topology, now: Timestamp) {
         let found: BTreeSet<ConditionKey> = assessment.findings.iter().map(ConditionKey::of).collect();
-        let of_object =
-            |key: &ConditionKey| owner(&key.object) == *object && assessment.judged.contains(&key.alarm_type);
-        let over: Vec<ConditionKey> =
-            self.conditions.of_owner(object).into_iter().filter(|key| of_object(key) && !found.contains(key)).collect();
+        let kept = assessment.kept.into_iter().map(|(alarm_type, object)| ConditionKey { object, alarm_type });
+        let kept: BTreeSet<ConditionKey> = kept.collect();
+        let is_over = |key: &ConditionKey| {
+            let judged = assessment.judged.contains(&key.alarm_type);
+            judged && !found.contains(key) && !kept.contains(key) && !self.outweighs(key, object, now)
+        };
+        let over: Vec<ConditionKey> = self.conditions.of_owner(&object.name).into_iter().filter(is_over).collect();
         for finding in assessment.findings {
-            self.present(finding, hint, world, now);
+            self.present(finding, Some(object), world, now);
         }
         self.all_over(&over, world, now);
     }
@@ -274,10 +287,20 @@ impl Surveillance {
         }
     }
 
+    /// True if what is known of a condition counts more than that a reading of its object does not show it: an event
+    /// that the reading may not have seen yet, or the word of a reporter, who will say when it is over.
+    fn outweighs(&self, key: &ConditionKey, object: &Object, now: Timestamp) -> bool {
+        let Some(standing) = self.conditions.standing(key) else { return false };
+        let unseen = now.since(standing.detected) < EVENT_HOLDS && *object.state.since <= standing.detected;
+        let reported = standing.finding.attributes.contains_key(REPORTED_BY) && key.alarm_type != AlarmType::HostDown;
+        (standing.by_event() && unseen) || reported
+    }
+
     /// An object is gone: its alarms end, except those that say it failed (operations.md F18).
     pub fn object_gone(&mut self, object: &Object, world: &dyn Topology, now: Timestamp) {
         self.list.at(now);
         let mut ended = Vec::new();
+        self.tallies.forget(&object.name);
         for key in self.conditions.of_owner(&object.name) {
             let survivor = self.list.active(&key).filter(|_| catalogue::descriptor(key.alarm_type).survives_object);
             match survivor {
@@ -304,33 +327,25 @@ impl Surveillance {
     /// Something happened at a host.
     pub fn incident(&mut self, host: &HostId, incident: &Incident, world: &dyn Topology, now: Timestamp) {
         self.list.at(now);
-        let prompt = is_prompt(&incident.kind);
-        for sign in detect::signs(host, incident, world) {
-            self.sign(sign, prompt, world, now);
-        }
+        self.tallies.count(host, incident, now);
+        let grading = |alarm_type: AlarmType, name: &Name| self.grading_for(alarm_type, name, None, world);
+        let signs = detect::signs(host, incident, &self.context(world, &grading, now));
+        self.signs(signs, world, now);
     }
 
     /// Facts that are judged already: about the VRM itself, or reported from outside.
     pub fn signs(&mut self, signs: Vec<Sign>, world: &dyn Topology, now: Timestamp) {
         self.list.at(now);
         for sign in signs {
-            self.sign(sign, false, world, now);
+            self.sign(sign, world, now);
         }
     }
 
-    fn sign(&mut self, sign: Sign, prompt: bool, world: &dyn Topology, now: Timestamp) {
+    fn sign(&mut self, sign: Sign, world: &dyn Topology, now: Timestamp) {
         match sign {
-            Sign::Present(finding) if prompt => self.present_now(*finding, world, now),
             Sign::Present(finding) => self.present(*finding, None, world, now),
             Sign::Over { alarm_type, object } => self.all_over(&[ConditionKey { object, alarm_type }], world, now),
         }
-    }
-
-    /// A condition that an event told: what has to stand for a while if it is polled need not.
-    fn present_now(&mut self, finding: Finding, world: &dyn Topology, now: Timestamp) {
-        let grading = self.grading_for(finding.alarm_type, &finding.object, None, world);
-        let timing = Timing { hold_on: Duration::ZERO, ..timing(finding.alarm_type, &grading) };
-        self.present_graded(finding, grading.off, timing, None, world, now);
     }
 
     pub(super) fn present(&mut self, finding: Finding, hint: Option<&Object>, world: &dyn Topology, now: Timestamp) {
@@ -389,16 +404,6 @@ impl Surveillance {
     }
 }
 
-/// True for events of the hypervisor. What was probed or counted is polled, and what may be over in the next
-/// moment (a guest agent during a reboot) has to stand for a while too.
-fn is_prompt(kind: &IncidentKind) -> bool {
-    use IncidentKind::{AgentConnected, Condition, Counted, DiskErrors, MigrationIteration, Probed};
-    !matches!(
-        kind,
-        AgentConnected(_) | Condition { .. } | Counted { .. } | DiskErrors(_) | MigrationIteration(_) | Probed(_)
-    )
-}
-
 /// Severity of a finding, before profiles: critical for important objects where the catalogue says so.
 pub(super) fn found_severity(finding: &Finding, important: bool) -> PerceivedSeverity {
     if important && catalogue::rules(finding.alarm_type).critical_if_important {
@@ -423,5 +428,6 @@ fn finding_of(alarm: &Alarm, alarm_type: AlarmType) -> Finding {
         attributes: alarm.attributes.clone(),
         threshold: alarm.threshold.clone(),
         security: alarm.security.clone(),
+        hold: Hold::Usual,
     }
 }

@@ -3,12 +3,12 @@
 use super::catalogue::{self, AlarmType};
 use super::conditions::ConditionKey;
 use super::correlation;
-use super::finding::Finding;
+use super::finding::{Finding, Hold};
 use super::list::{QUIET, Telling};
 use super::place::owner;
 use super::record;
 use super::surveillance::{Surveillance, found_severity};
-use crate::model::alarm::{AlarmTransition, ClearingKind, ClearingRule};
+use crate::model::alarm::{AlarmTransition, ClearingKind};
 use crate::model::relation::Topology;
 use crate::model::{Actor, Alarm, Name, Object, Timestamp};
 use std::time::Duration;
@@ -188,7 +188,8 @@ impl Surveillance {
                 Some(Telling::Soft(QUIET))
             }
         });
-        let again = returned || catalogue::descriptor(key.alarm_type).clearing == ClearingRule::QuietTime;
+        // What is read again is no new failure.
+        let again = returned || finding.hold == Hold::Event;
         if let Some(sign) = again.then(|| self.loops.failed(&key, now)).flatten() {
             self.signs(vec![sign], world, now);
         }

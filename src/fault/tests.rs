@@ -1,5 +1,6 @@
 //! Scenarios of alarm surveillance over a small world, with times passed in.
 
+mod detect;
 mod lifecycle;
 mod oversight;
 mod property;

@@ -1,12 +1,16 @@
-//! Conditions of virtual machines that their state shows.
+//! Conditions of virtual machines that their run state shows.
 
 use super::context::Context;
+use super::{machine_control, machine_parts};
 use crate::fault::catalogue::AlarmType;
-use crate::fault::finding::{Assessment, Finding};
+use crate::fault::finding::{Assessment, Finding, Hold};
 use crate::model::annotation::{ExpectationOrigin, ExpectationSetting};
 use crate::model::state::AdministrativeState;
-use crate::model::virtual_machine::{ControlState, RunState, RunStateReason, VirtualMachine};
+use crate::model::virtual_machine::{RunState, RunStateReason, VirtualMachine};
 use crate::model::{Object, OutsideChanges, PerceivedSeverity};
+
+/// One judgement: a condition that is there, or nothing.
+type Judgement = fn(&Object, &VirtualMachine, &Context<'_>) -> Option<Finding>;
 
 /// What a machine's state says.
 pub(super) fn assess(object: &Object, vm: &VirtualMachine, context: &Context<'_>) -> Assessment {
@@ -18,17 +22,34 @@ pub(super) fn assess(object: &Object, vm: &VirtualMachine, context: &Context<'_>
             AlarmType::VmCrashed,
             AlarmType::VmUnexpectedStop,
             AlarmType::VmPausedIoError,
-            AlarmType::VmControlFailure,
+            AlarmType::VmPausedUnexpected,
+            AlarmType::VmTransientStateStuck,
             AlarmType::VmDuplicateActive,
         ],
-        findings: Vec::new(),
+        ..Assessment::default()
     };
-    // A panic is over when the guest runs again; a stop after it says nothing about it.
-    if vm.run_state == RunState::Running || vm.run_state_reason == RunStateReason::Panicked {
+    if vm.run_state == RunState::Running {
+        assessment.judged.push(AlarmType::VmDiskNoSpace);
+    }
+    if panic_can_be_judged(object, vm, context) {
         assessment.judged.push(AlarmType::VmGuestPanicked);
     }
-    let judgements = [crashed, panicked, stopped, paused_by_io_error, control_failed, duplicate];
-    assessment.findings.extend(judgements.into_iter().filter_map(|judge| judge(object, vm, context)));
+    let watchdog = context.standing(AlarmType::VmWatchdogFired, &object.name);
+    if watchdog.is_some_and(|standing| standing.finding.hold == Hold::Shown) {
+        assessment.judged.push(AlarmType::VmWatchdogFired);
+    }
+    if migration_recovered(object, vm, context) {
+        assessment.judged.push(AlarmType::VmMigrationFailed);
+    }
+    if !vm.run_state.is_active() || vm.run_state_reason == RunStateReason::Migrated {
+        assessment.judged.push(AlarmType::VmMigrationSlow);
+    }
+    let judgements: [Judgement; 9] =
+        [crashed, panicked, stopped, paused_by_io_error, paused_by_watchdog, left_paused, stuck, postcopy, duplicate];
+    let found = judgements.into_iter().filter_map(|judge| judge(object, vm, context));
+    assessment.findings.extend(found.map(|finding| context.steady(finding)));
+    machine_control::assess(object, vm, context, &mut assessment);
+    machine_parts::assess(object, vm, context, &mut assessment);
     assessment
 }
 
@@ -37,14 +58,48 @@ fn is_locked(object: &Object) -> bool {
     object.state.administrative == Some(AdministrativeState::Locked)
 }
 
+/// A panic is over when the guest runs *again*: a machine that libvirt calls running may have panicked (panic
+/// device with action preserve, a dump kernel), and a stop after a panic says nothing about it. Evidence of a new run
+/// is another incarnation that did not come by migration, or, where that is not known, a state that began after
+/// the panic. A reset is told by its own incident.
+fn panic_can_be_judged(object: &Object, vm: &VirtualMachine, context: &Context<'_>) -> bool {
+    if is_locked(object) {
+        return true;
+    }
+    if vm.run_state != RunState::Running {
+        return is_panicked(vm);
+    }
+    let Some(standing) = context.standing(AlarmType::VmGuestPanicked, &object.name) else { return true };
+    if !standing.by_event() {
+        return true;
+    }
+    let then = standing.finding.attributes.get("incarnation");
+    match then.zip(vm.volatile.incarnation) {
+        Some((then, now)) => *then != now.to_string() && vm.run_state_reason != RunStateReason::Migrated,
+        None => *object.state.since > standing.detected,
+    }
+}
+
+/// A machine that stood still after post-copy and runs now has recovered.
+fn migration_recovered(object: &Object, vm: &VirtualMachine, context: &Context<'_>) -> bool {
+    vm.run_state == RunState::Running
+        && vm.run_state_reason != RunStateReason::PostCopyFailed
+        && context.severity(AlarmType::VmMigrationFailed, &object.name) == Some(PerceivedSeverity::Critical)
+}
+
+fn is_panicked(vm: &VirtualMachine) -> bool {
+    let by_reason = vm.run_state_reason == RunStateReason::Panicked && vm.run_state != RunState::Running;
+    by_reason || (vm.run_state == RunState::Paused && vm.run_state_reason == RunStateReason::Crashed)
+}
+
 fn crashed(object: &Object, vm: &VirtualMachine, _: &Context<'_>) -> Option<Finding> {
-    use RunStateReason::{Crashed, Failed, Panicked};
+    use RunStateReason::{Crashed, Failed};
     let failed = match vm.run_state {
         RunState::Off => matches!(vm.run_state_reason, Crashed | Failed),
-        RunState::Crashed | RunState::Paused => vm.run_state_reason == Crashed,
+        RunState::Crashed => vm.run_state_reason != RunStateReason::Panicked,
         _ => false,
     };
-    if !failed || vm.run_state_reason == Panicked || is_locked(object) {
+    if !failed || is_locked(object) {
         return None;
     }
     let text = format!("{} ended without order ({})", vm.display_name, vm.run_state_reason.as_str());
@@ -52,8 +107,7 @@ fn crashed(object: &Object, vm: &VirtualMachine, _: &Context<'_>) -> Option<Find
 }
 
 fn panicked(object: &Object, vm: &VirtualMachine, _: &Context<'_>) -> Option<Finding> {
-    let panicked = vm.run_state_reason == RunStateReason::Panicked && vm.run_state != RunState::Running;
-    panicked.then(|| {
+    (is_panicked(vm) && !is_locked(object)).then(|| {
         let text = format!("the guest of {} panicked", vm.display_name);
         Finding::new(AlarmType::VmGuestPanicked, &object.name, text)
     })
@@ -75,27 +129,64 @@ fn stopped(object: &Object, vm: &VirtualMachine, context: &Context<'_>) -> Optio
 }
 
 /// A strict expectation always alarms; an observed one as the policy says (operations.md F1).
-fn stop_severity(expectation: Option<ExpectationSetting>, policy: OutsideChanges) -> PerceivedSeverity {
+pub(super) fn stop_severity(expectation: Option<ExpectationSetting>, policy: OutsideChanges) -> PerceivedSeverity {
     let strict = expectation.is_some_and(|setting| setting.origin != ExpectationOrigin::Observed);
     if !strict && policy == OutsideChanges::Warn { PerceivedSeverity::Warning } else { PerceivedSeverity::Major }
 }
 
+fn is_paused(vm: &VirtualMachine, reason: RunStateReason) -> bool {
+    vm.run_state == RunState::Paused && vm.run_state_reason == reason
+}
+
 fn paused_by_io_error(object: &Object, vm: &VirtualMachine, _: &Context<'_>) -> Option<Finding> {
-    let paused = vm.run_state == RunState::Paused && vm.run_state_reason == RunStateReason::IoError;
-    paused.then(|| {
+    is_paused(vm, RunStateReason::IoError).then(|| {
         let text = format!("{} is paused by an I/O error", vm.display_name);
         Finding::new(AlarmType::VmPausedIoError, &object.name, text)
     })
 }
 
-fn control_failed(object: &Object, vm: &VirtualMachine, _: &Context<'_>) -> Option<Finding> {
-    let words = match vm.control_state {
-        ControlState::NotResponding => "does not answer",
-        ControlState::Failed => "has a broken monitor",
-        _ => return None,
+fn paused_by_watchdog(object: &Object, vm: &VirtualMachine, _: &Context<'_>) -> Option<Finding> {
+    is_paused(vm, RunStateReason::Watchdog).then(|| {
+        let text = format!("{} is paused by its watchdog", vm.display_name);
+        Finding::new(AlarmType::VmWatchdogFired, &object.name, text).hold(Hold::Shown)
+    })
+}
+
+/// Pauses for snapshots, saves and migrations have reasons of their own; only a person's has *user*.
+fn left_paused(object: &Object, vm: &VirtualMachine, _: &Context<'_>) -> Option<Finding> {
+    (is_paused(vm, RunStateReason::User) && !is_locked(object)).then(|| {
+        let text = format!("{} was paused from outside and left so", vm.display_name);
+        Finding::new(AlarmType::VmPausedUnexpected, &object.name, text)
+    })
+}
+
+fn stuck(object: &Object, vm: &VirtualMachine, _: &Context<'_>) -> Option<Finding> {
+    use RunStateReason::{Dump, FromSnapshot, Migration, Save, ShuttingDown, Snapshot, StartingUp};
+    let passing = match vm.run_state {
+        RunState::ShuttingDown => true,
+        RunState::Paused => {
+            matches!(vm.run_state_reason, Dump | FromSnapshot | Migration | Save | ShuttingDown | Snapshot | StartingUp)
+        }
+        _ => false,
     };
-    let text = format!("the hypervisor process of {} {words}", vm.display_name);
-    Some(Finding::new(AlarmType::VmControlFailure, &object.name, text))
+    passing.then(|| {
+        let state = match vm.run_state {
+            RunState::ShuttingDown => "shutting down".to_owned(),
+            _ => format!("paused ({})", vm.run_state_reason.as_str()),
+        };
+        let text = format!("{} does not get beyond {state}", vm.display_name);
+        Finding::new(AlarmType::VmTransientStateStuck, &object.name, text).with("reason", vm.run_state_reason.as_str())
+    })
+}
+
+fn postcopy(object: &Object, vm: &VirtualMachine, _: &Context<'_>) -> Option<Finding> {
+    let failed = vm.run_state.is_active() && vm.run_state_reason == RunStateReason::PostCopyFailed;
+    failed.then(|| {
+        let text = format!("the migration of {} failed in post-copy: it stands still on both sides", vm.display_name);
+        Finding::new(AlarmType::VmMigrationFailed, &object.name, text)
+            .severity(PerceivedSeverity::Critical)
+            .with("phase", "post_copy")
+    })
 }
 
 fn duplicate(object: &Object, vm: &VirtualMachine, _: &Context<'_>) -> Option<Finding> {

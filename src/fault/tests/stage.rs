@@ -130,7 +130,9 @@ impl Stage {
     }
 
     /// Puts an object into the world and lets it be seen.
-    pub(super) fn see(&mut self, name: &Name, state: ResourceState, annotations: Annotations, body: Body) {
+    pub(super) fn see(&mut self, name: &Name, mut state: ResourceState, annotations: Annotations, body: Body) {
+        let former = self.world.0.get(name).filter(|former| former.state == state);
+        state.since = former.map_or(Volatile(self.now), |former| former.state.since);
         let object = Object {
             name: name.clone(),
             uid: Uuid::nil(),
@@ -211,7 +213,15 @@ impl Stage {
         annotations: Annotations,
     ) -> Name {
         let uuid = Uuid::from_u128(number);
-        let state = ResourceState { administrative: Some(AdministrativeState::Unlocked), ..ResourceState::default() };
+        let state = ResourceState {
+            administrative: match annotations.expectation.map(|setting| setting.expected) {
+                Some(Expectation::Off) => Some(AdministrativeState::Locked),
+                Some(Expectation::Any) => None,
+                _ => Some(AdministrativeState::Unlocked),
+            },
+            reason: StateReason::code(&format!("{run_state:?} {}", reason.as_str())),
+            ..ResourceState::default()
+        };
         let vm = VirtualMachine {
             uuid,
             display_name: format!("vm-{number}"),
@@ -225,8 +235,31 @@ impl Stage {
         name
     }
 
+    /// Changes what is known of an object and lets it be seen.
+    pub(super) fn change(&mut self, name: &Name, change: impl FnOnce(&mut Object)) {
+        let mut object = (**self.world.0.get(name).expect("it was seen before")).clone();
+        change(&mut object);
+        self.see(name, object.state, object.annotations, object.body);
+    }
+
+    /// Lets an object be read again as it is.
+    pub(super) fn again(&mut self, name: &Name) {
+        self.change(name, |_| ());
+    }
+
     pub(super) fn incident(&mut self, host: &str, subject: IncidentSubject, kind: IncidentKind) {
-        let incident = Incident { time: self.now, subject, kind, details: BTreeMap::new() };
+        self.incident_with(host, subject, kind, &[]);
+    }
+
+    pub(super) fn incident_with(
+        &mut self,
+        host: &str,
+        subject: IncidentSubject,
+        kind: IncidentKind,
+        details: &[(&str, &str)],
+    ) {
+        let details = details.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let incident = Incident { time: self.now, subject, kind, details };
         self.surveillance.incident(&host_id(host), &incident, &self.world, self.now);
         self.collect();
     }
