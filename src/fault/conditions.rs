@@ -219,6 +219,12 @@ impl Conditions {
         self.take(key).is_some_and(|condition| condition.phase != Phase::Pending)
     }
 
+    /// Drops a condition that was not told yet; true if there was one.
+    pub fn forget_pending(&mut self, key: &ConditionKey) -> bool {
+        let pending = self.standing.get(key).is_some_and(|condition| condition.phase == Phase::Pending);
+        pending && self.take(key).is_some()
+    }
+
     /// What is due.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Step> {
         let mut steps = Vec::new();

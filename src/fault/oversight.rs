@@ -18,27 +18,25 @@ use std::collections::BTreeMap;
 const MAINTENANCE: [AlarmType; 2] = [AlarmType::HostOutOfService, AlarmType::MaintenanceOverrun];
 
 /// Types that tell of the contact to a host: they are current while it is away.
-fn is_about_contact(alarm: &Alarm) -> bool {
+fn is_about_contact(kind: AlarmType) -> bool {
     use AlarmType::{
         EventChannelStalled, HostAgentLost, HostConnectionUnstable, HostDown, HostOutOfService, HostQuarantined,
         HostUnreachable, HypervisorAuthFailed, HypervisorServiceFailed, MaintenanceOverrun, SourceRefused,
     };
-    AlarmType::parse(&alarm.alarm_type).is_some_and(|kind| {
-        matches!(
-            kind,
-            EventChannelStalled
-                | HostAgentLost
-                | HostConnectionUnstable
-                | HostDown
-                | HostOutOfService
-                | HostQuarantined
-                | HostUnreachable
-                | HypervisorAuthFailed
-                | HypervisorServiceFailed
-                | MaintenanceOverrun
-                | SourceRefused
-        )
-    })
+    matches!(
+        kind,
+        EventChannelStalled
+            | HostAgentLost
+            | HostConnectionUnstable
+            | HostDown
+            | HostOutOfService
+            | HostQuarantined
+            | HostUnreachable
+            | HypervisorAuthFailed
+            | HypervisorServiceFailed
+            | MaintenanceOverrun
+            | SourceRefused
+    )
 }
 
 impl Surveillance {
@@ -70,16 +68,20 @@ impl Surveillance {
 
     /// Marks the alarms of an object as the last known while nobody can read it, or as current again. An
     /// object that is not read yet after a restart is left as it was: nothing new is known.
-    pub(super) fn rely_on(&mut self, object: &Object, now: Timestamp) {
+    pub(super) fn rely_on(&mut self, object: &Object, world: &dyn Topology, now: Timestamp) {
         let unknown = object.state.unknown;
         if unknown && matches!(object.state.reason.code.as_str(), StateReason::NOT_YET_SEEN | "") {
             return;
         }
+        if unknown {
+            self.forget_unproved(&object.name, world, now);
+        }
+        let of_contact = |alarm: &Alarm| AlarmType::parse(&alarm.alarm_type).is_some_and(is_about_contact);
         for name in self.list.about(&object.name) {
             self.orphans.remove(&name);
             self.list.change(&name, |alarm| {
                 let away = alarm.reliability != Reliability::Ok;
-                if away == unknown || !alarm.is_active() || (unknown && is_about_contact(alarm)) {
+                if away == unknown || !alarm.is_active() || (unknown && of_contact(alarm)) {
                     return None;
                 }
                 alarm.reliability =
@@ -87,6 +89,15 @@ impl Surveillance {
                 record::note(alarm, now, AlarmTransition::ReliabilityChanged, None, None);
                 Some(Telling::Merged)
             });
+        }
+    }
+
+    /// What has to stand for a while cannot be seen to stand while nobody can look.
+    fn forget_unproved(&mut self, object: &Name, world: &dyn Topology, now: Timestamp) {
+        for key in self.conditions.of_owner(object) {
+            if !is_about_contact(key.alarm_type) && self.conditions.forget_pending(&key) {
+                self.witness_gone(&key, world, now);
+            }
         }
     }
 

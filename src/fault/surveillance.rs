@@ -232,7 +232,7 @@ impl Surveillance {
             return;
         }
         self.list.at(now);
-        self.rely_on(object, now);
+        self.rely_on(object, world, now);
         if let Body::Host(_) = &object.body {
             self.host_seen(object, world, now);
         }
