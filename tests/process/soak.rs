@@ -111,7 +111,7 @@ fn said(message: Message) -> Said {
 
 fn journal(state: &Path) -> Journal {
     let connection = rusqlite::Connection::open(state.join("journal.db")).expect("opens");
-    let query = "SELECT sequence, name, body ->> '$.revision', kind FROM transitions WHERE name NOT LIKE 'alarm%'";
+    let query = "SELECT sequence, name, body ->> '$.revision', kind FROM transitions";
     let mut statement = connection.prepare(query).expect("the schema");
     let number = |value: i64| u64::try_from(value).expect("counts from 1");
     let rows = statement.query_map([], |row| {
