@@ -13,7 +13,7 @@ use crate::northbound::{
 };
 use crate::settings::{self, Listener, Metrics, Settings};
 use crate::store::JournalReader;
-use crate::telemetry::{AlarmLatency, LogCounters, SinkFigures};
+use crate::telemetry::{LogCounters, SinkFigures};
 use anyhow::Context;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -106,6 +106,7 @@ pub(super) async fn bind(options: &Options, settings: &Settings, parts: Parts<'_
             per_principal: usize::try_from(settings.watches_per_principal).unwrap_or(usize::MAX),
             total: usize::try_from(settings.watches).unwrap_or(usize::MAX),
         },
+        latency: vitals.alarm_latency().clone(),
         stop: stop.clone(),
     })?;
     let northbound = Arc::new(northbound);
@@ -115,7 +116,7 @@ pub(super) async fn bind(options: &Options, settings: &Settings, parts: Parts<'_
             engine: Arc::clone(vitals),
             sessions: Arc::clone(&northbound.sessions),
             logging: log.clone(),
-            latency: AlarmLatency::default(),
+            latency: vitals.alarm_latency().clone(),
             sinks,
         };
         tokio::spawn(page.serve(sources, stop.clone()));

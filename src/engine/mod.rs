@@ -21,7 +21,7 @@ pub use command::{AnnotationPatch, CommandContext, CommandError, Envelope, LockR
 pub use handle::{EngineHandle, ProbeReport};
 pub use report::{Assignment, Cause, LinkState, Report};
 pub use run::{EngineEnd, EngineParts, start};
-pub use vitals::{ALARM_LATENCY_BOUNDS_US, EngineVitals, TURN_BOUNDS_US};
+pub use vitals::{EngineVitals, TURN_BOUNDS_US};
 
 #[cfg(test)]
 mod tests;

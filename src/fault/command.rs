@@ -59,10 +59,9 @@ impl Surveillance {
     }
 
     fn with_related(&self, names: Vec<Name>) -> Vec<Name> {
-        let mut all = names.clone();
-        for name in &names {
-            all.extend(self.list.explained_by(name));
-        }
+        let explained: Vec<Name> = names.iter().flat_map(|name| self.list.explained_by(name)).collect();
+        let mut all = names;
+        all.extend(explained);
         let mut seen = BTreeSet::new();
         all.retain(|name| seen.insert(name.clone()));
         all

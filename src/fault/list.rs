@@ -162,10 +162,10 @@ impl AlarmList {
     }
 
     /// Adds a record.
-    pub(super) fn insert(&mut self, name: Name, alarm: Alarm) {
-        self.index(&name, &alarm);
+    pub(super) fn insert(&mut self, name: &Name, alarm: Alarm) {
+        self.index(name, &alarm);
         self.records.insert(name.clone(), alarm);
-        self.push(&name, Telling::Separate);
+        self.push(name, Telling::Separate);
     }
 
     /// Changes a record, but not what it is about; nothing is told if `change` answers nothing, or if
@@ -175,6 +175,9 @@ impl AlarmList {
         let before = Facets::of(alarm);
         let telling = change(alarm);
         let after = Facets::of(alarm);
+        if before.clear_time.is_some() && after.clear_time.is_none() {
+            self.uncounted.insert(name.clone());
+        }
         if before != after {
             self.drop_facets(name, &before);
             self.add_facets(name, &after);

@@ -39,6 +39,11 @@ fn is_about_contact(kind: AlarmType) -> bool {
     )
 }
 
+/// True if nobody can read the object now, though somebody could.
+fn is_away(object: &Object) -> bool {
+    object.state.unknown && !matches!(object.state.reason.code.as_str(), StateReason::NOT_YET_SEEN | "")
+}
+
 impl Surveillance {
     /// A host came, went, or its maintenance began or ended.
     pub(super) fn host_seen(&mut self, object: &Object, world: &dyn Topology, now: Timestamp) {
@@ -70,7 +75,7 @@ impl Surveillance {
     /// object that is not read yet after a restart is left as it was: nothing new is known.
     pub(super) fn rely_on(&mut self, object: &Object, world: &dyn Topology, now: Timestamp) {
         let unknown = object.state.unknown;
-        if unknown && matches!(object.state.reason.code.as_str(), StateReason::NOT_YET_SEEN | "") {
+        if unknown && !is_away(object) {
             return;
         }
         if unknown {
@@ -89,6 +94,23 @@ impl Surveillance {
                 record::note(alarm, now, AlarmTransition::ReliabilityChanged, None, None);
                 Some(Telling::Merged)
             });
+        }
+    }
+
+    /// Whether the source of a new alarm can be read: what another alarm told before may be left while it is away.
+    pub(super) fn reliability(
+        &self,
+        key: &ConditionKey,
+        hint: Option<&Object>,
+        world: &dyn Topology,
+        now: Timestamp,
+    ) -> Reliability {
+        let place = owner(&key.object);
+        let found = world.object(&place);
+        let known = hint.filter(|hint| hint.name == place).or(found.as_deref());
+        match known.is_some_and(is_away) && !is_about_contact(key.alarm_type) {
+            true => Reliability::SourceUnreachable { since: now },
+            false => Reliability::Ok,
         }
     }
 

@@ -58,7 +58,7 @@ impl Surveillance {
                 let name = Name::alarm((self.ids)(now));
                 let mut alarm = record::raised(finding, descriptor, severity, known, since, now);
                 alarm.runbook_url = format!("{}{}.md", self.settings.runbook_base, descriptor.id);
-                self.list.insert(name.clone(), alarm);
+                self.list.insert(&name, alarm);
                 name
             }
         };
@@ -83,9 +83,11 @@ impl Surveillance {
         let (impacted, count) = correlation::impacted(world, &key.object);
         let shelving = self.shelving(name, hint, world, now);
         let suppression = self.list.get(name).and_then(|alarm| self.suppression(alarm));
+        let reliability = self.reliability(key, hint, world, now);
         self.list.change(name, |alarm| {
             alarm.root = root.is_none();
             alarm.root_cause.clone_from(&root);
+            alarm.reliability = reliability;
             alarm.impacted = impacted;
             alarm.impacted_count = count;
             alarm.service_affecting = record::affects_service(alarm);

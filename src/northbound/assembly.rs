@@ -12,6 +12,7 @@ use super::server::{ConnectionCounters, Listening, serve};
 use super::sessions::{Sessions, WatchLimits};
 use super::watch::Watching;
 use crate::engine::EngineHandle;
+use crate::telemetry::AlarmLatency;
 use crate::wire::DESCRIPTORS;
 use crate::wire::health_v1::health_server::HealthServer;
 use crate::wire::v1::admin_service_server::AdminServiceServer;
@@ -54,6 +55,8 @@ pub struct NorthboundParts {
     pub facts: ServerFacts,
     /// Bounds on open streams.
     pub watch_limits: WatchLimits,
+    /// Where streams record how long alarms take to their transport.
+    pub latency: AlarmLatency,
     /// Cancelled when the daemon stops: streams end, connections drain.
     pub stop: CancellationToken,
 }
@@ -80,7 +83,7 @@ impl Northbound {
     /// # Errors
     /// [`AssemblyError`]: a bug of this build, so the daemon must not start.
     pub fn new(parts: NorthboundParts) -> Result<Self, AssemblyError> {
-        let NorthboundParts { published, engine, closed_alarms, facts, watch_limits, stop } = parts;
+        let NorthboundParts { published, engine, closed_alarms, facts, watch_limits, latency, stop } = parts;
         let policies = Arc::new(Policies::read(&SERVICES)?);
         let calls = Arc::new(GateCounters::default());
         let sessions = Arc::new(Sessions::new(watch_limits));
@@ -90,6 +93,7 @@ impl Northbound {
             sessions: Arc::clone(&sessions),
             counters: Arc::clone(&calls),
             stopping: stop.clone(),
+            latency,
             vrm_id: facts.vrm_id.clone(),
             version: facts.version.clone(),
         };

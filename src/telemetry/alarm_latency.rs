@@ -1,6 +1,8 @@
 //! How long an alarm's change takes from being seen until it is committed and until a stream takes it.
 
 use prometheus_client::metrics::histogram::Histogram;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Upper bounds in seconds, around the promised 250 ms and 1 s (design.md P3).
@@ -33,11 +35,12 @@ impl LatencyStage {
 pub struct AlarmLatency {
     committed: Histogram,
     handed: Histogram,
+    recorded: Arc<[AtomicU64; 2]>,
 }
 
 impl Default for AlarmLatency {
     fn default() -> Self {
-        Self { committed: Histogram::new(BOUNDS), handed: Histogram::new(BOUNDS) }
+        Self { committed: Histogram::new(BOUNDS), handed: Histogram::new(BOUNDS), recorded: Arc::default() }
     }
 }
 
@@ -45,6 +48,12 @@ impl AlarmLatency {
     /// Records the time one change of an alarm took since it was seen. Only live changes count, no snapshots.
     pub fn record(&self, stage: LatencyStage, took: Duration) {
         self.histogram(stage).observe(took.as_secs_f64());
+        self.recorded[stage as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many times were recorded for a stage.
+    pub fn recorded(&self, stage: LatencyStage) -> u64 {
+        self.recorded[stage as usize].load(Ordering::Relaxed)
     }
 
     /// The histogram of a stage.

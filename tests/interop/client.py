@@ -109,7 +109,7 @@ def check_watch(client, position):
 
 
 def check_alarms(client):
-    request = client.message("vrm.v1.ListAlarmsRequest", filter="alarm_type = hostDown", view="VIEW_FULL")
+    request = client.message("vrm.v1.ListAlarmsRequest", filter="alarm_type = hostMemoryEccUncorrected", view="VIEW_FULL")
     listed = client.call("ListAlarms", request, ALARMS)
     check(len(listed.alarms) == 1, "the reported alarm is on the list")
     alarm = listed.alarms[0]
@@ -126,7 +126,7 @@ def check_alarms(client):
     counts = client.call("SummarizeAlarms", client.message("vrm.v1.SummarizeAlarmsRequest"), ALARMS)
     check(counts.critical >= 1 and counts.total >= 1, "alarms are counted")
     types = client.call("ListAlarmTypes", client.message("vrm.v1.ListAlarmTypesRequest"), ALARMS)
-    check(any(kind.alarm_type == "hostDown" and kind.external for kind in types.alarm_types), "types are published")
+    check(any(kind.alarm_type == "hostMemoryEccUncorrected" and kind.external for kind in types.alarm_types), "types are published")
 
 
 def check_silently(condition, what):

@@ -87,7 +87,7 @@ fn checked(what: &str, output: &Output) -> String {
 
 /// Reports that a host is down, over the socket, where this user may.
 fn report(daemon: &Daemon, buf: &Path) {
-    let data = "{\"alarmType\": \"hostDown\", \"object\": \"hosts/sim-1\", \"active\": true}";
+    let data = "{\"alarmType\": \"hostMemoryEccUncorrected\", \"object\": \"hosts/sim-1\", \"active\": true}";
     let output = Command::new(buf)
         .args(["curl", "--protocol", "grpc", "--http2-prior-knowledge", "-d", data, "--unix-socket"])
         .arg(daemon.socket())
@@ -123,7 +123,10 @@ fn buf_curl_lists_and_watches() {
             .unwrap()
     };
     let curl = |method: &str, data: &str| call("InventoryService", method, data);
-    let alarms = checked("alarms", &call("AlarmService", "ListAlarms", "{\"filter\": \"alarm_type = hostDown\"}"));
+    let alarms = checked(
+        "alarms",
+        &call("AlarmService", "ListAlarms", "{\"filter\": \"alarm_type = hostMemoryEccUncorrected\"}"),
+    );
     let alarms: serde_json::Value = serde_json::from_str(&alarms).unwrap();
     assert_eq!(alarms["alarms"][0]["perceivedSeverity"], "SEVERITY_CRITICAL", "{alarms}");
     let watch = checked("watch alarms", &call("AlarmService", "WatchAlarms", "{\"options\": {\"once\": true}}"));

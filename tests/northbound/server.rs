@@ -109,6 +109,7 @@ impl TestServer {
             closed_alarms,
             facts: facts(addresses.clone()),
             watch_limits,
+            latency: vrm::telemetry::AlarmLatency::default(),
             stop: stop.clone(),
         });
         let northbound = Arc::new(northbound.unwrap());

@@ -270,12 +270,13 @@ impl<'a> Life<'a> {
         Ok(())
     }
 
-    /// A transition need not be told if the snapshot already showed what came of it, or if it is the end of something
-    /// the client was never told of.
+    /// A transition need not be told if the snapshot already showed what came of it, if it is the end of something the
+    /// client was never told of, or if it is that of a record of the same log: alarms have a stream of their own.
     fn needs_no_word(&self, sequence: u64) -> bool {
         self.journal.get(&sequence).is_some_and(|row| {
             let shown = self.latest.get(&row.name).is_some_and(|latest| *latest >= sequence);
-            shown || (row.removed && !self.copy.contains_key(&row.name))
+            let is_record = row.name.starts_with("alarm");
+            is_record || shown || (row.removed && !self.copy.contains_key(&row.name))
         })
     }
 

@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("wire", &["model"]),
     ("export", &["model"]),
     ("notify", &["model", "changes", "export", "telemetry"]),
-    ("engine", &["model", "inventory", "fault", "changes", "store", "hypervisor::port"]),
+    ("engine", &["model", "inventory", "fault", "changes", "store", "hypervisor::port", "telemetry"]),
     ("collect", &["model", "hypervisor::port", "host", "engine"]),
     ("client", &["wire", "model"]),
     ("cli", &["client", "wire", "model", "setup", "export"]),

@@ -52,8 +52,8 @@ fn host_of(number: u128) -> &'static str {
     HOSTS[usize::try_from(number).unwrap_or(0) % HOSTS.len()]
 }
 
-fn take(stage: &mut Stage, step: Step) {
-    match step {
+fn take(stage: &mut Stage, step: &Step) {
+    match *step {
         Step::Machine(number, 0) => drop(stage.machine_on(number, host_of(number), BACKING, true)),
         Step::Machine(number, 1) => drop(stage.machine_on(number, host_of(number), BACKING, false)),
         Step::Machine(number, kind) => {
@@ -179,7 +179,7 @@ proptest! {
             stage.host(host, ConnectionState::Connected);
         }
         for step in steps {
-            take(&mut stage, step);
+            take(&mut stage, &step);
             check(&stage);
             stage.pass(0);
             check(&stage);
@@ -195,7 +195,7 @@ proptest! {
             stage.host(host, ConnectionState::Connected);
         }
         for step in steps {
-            take(&mut stage, step);
+            take(&mut stage, &step);
         }
         // What was not told yet would be told later without a restart too, and what is read again be judged.
         for name in stage.world.0.keys().cloned().collect::<Vec<_>>() {

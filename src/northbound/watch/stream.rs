@@ -5,7 +5,7 @@
 
 use super::payload::Payload;
 use super::speaker::{Speaker, cannot_resume};
-use crate::changes::{Condition, Selector, Subscription, SubscriptionOptions};
+use crate::changes::{Condition, DeliveryKind, Selector, StreamEvent, StreamItem, Subscription, SubscriptionOptions};
 use crate::model::{Object, ObjectClass};
 use crate::northbound::auth::{Caller, GateCounters, internal, panic_text};
 use crate::northbound::failure::Failure;
@@ -14,6 +14,7 @@ use crate::northbound::limits;
 use crate::northbound::published::Published;
 use crate::northbound::reason::Reason;
 use crate::northbound::sessions::{OpenSession, SessionFacts, Sessions};
+use crate::telemetry::{AlarmLatency, LatencyStage};
 use crate::wire::v1;
 use futures_util::FutureExt;
 use prost::Message as _;
@@ -36,6 +37,8 @@ pub struct Watching {
     pub counters: Arc<GateCounters>,
     /// Cancelled when the daemon stops.
     pub stopping: CancellationToken,
+    /// Where the time to the transport is recorded.
+    pub latency: AlarmLatency,
     /// Id of the VRM.
     pub vrm_id: String,
     /// Version of the software.
@@ -63,6 +66,15 @@ pub struct Opening {
 }
 
 impl Watching {
+    /// Records how long a live change of an alarm took until its stream takes it.
+    fn note_handed(&self, item: &StreamItem) {
+        let StreamEvent::Change(delivery) = &item.event else { return };
+        let live = delivery.kind != DeliveryKind::Snapshot && delivery.source.is_some();
+        if live && delivery.object.class() == ObjectClass::Alarm {
+            self.latency.record(LatencyStage::Handed, (self.published.now)().since(delivery.time));
+        }
+    }
+
     /// Enters a session and starts its subscription.
     ///
     /// # Errors
@@ -211,6 +223,7 @@ impl<P: Payload> OpenStream<P> {
                 item = subscription.next() => item,
             };
             let Some(item) = item else { return End::Complete };
+            self.watching.note_handed(&item);
             let answer = self.speaker.answer(item);
             self.session.sent(self.speaker.position(), answer.encoded_len());
             self.session.merged(subscription.merged_total());

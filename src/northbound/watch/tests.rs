@@ -43,6 +43,7 @@ fn watching() -> Watching {
         sessions: Arc::default(),
         counters: Arc::default(),
         stopping: CancellationToken::new(),
+        latency: crate::telemetry::AlarmLatency::default(),
         vrm_id: "v".into(),
         version: "1".into(),
     }

@@ -89,6 +89,7 @@ fn clears_vm_crash_loop() {
     let mut stage = stage();
     for _ in 0..3 {
         stage.incident("a", the_machine(), IncidentKind::WatchdogFired("reset".into()));
+        stage.pass(60);
     }
     stage.pass(1_801);
     assert!(is_cleared(&stage, "vmCrashLoop"));
