@@ -109,7 +109,7 @@ pub fn contexts_list(frame: &Frame, names: &[String]) -> Result<Exit, Failure> {
     let objects: Vec<_> = sheet.rows.iter().map(|row| row.json.clone()).collect();
     match frame.global.output {
         Format::Json | Format::Yaml | Format::Tmf642 | Format::Ves => {
-            print(&data(&json!({ "contexts": objects }), frame.global.output))?
+            print(&data(&json!({ "contexts": objects }), frame.global.output))?;
         }
         Format::Jsonl => objects.iter().try_for_each(|object| print(&data(object, Format::Jsonl)))?,
         Format::Name => print(&sheet.rows.iter().map(|row| format!("{}\n", row.name)).collect::<String>())?,

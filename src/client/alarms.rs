@@ -34,7 +34,6 @@ pub struct AlarmList {
 macro_rules! all_pages {
     ($client:expr, $request:expr, $method:ident, $field:ident) => {{
         let mut request = $request;
-        request.page_size = PAGE_SIZE;
         let mut all = Vec::new();
         loop {
             let page = $client
@@ -141,7 +140,12 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub async fn alarm_shelves(&self) -> Result<Vec<v1::AlarmShelf>, ClientError> {
-        all_pages!(self, v1::ListAlarmShelvesRequest::default(), list_alarm_shelves, alarm_shelves)
+        all_pages!(
+            self,
+            v1::ListAlarmShelvesRequest { page_size: PAGE_SIZE, ..Default::default() },
+            list_alarm_shelves,
+            alarm_shelves
+        )
     }
 
     /// Profiles in the order in which they are tried.
@@ -149,7 +153,12 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub async fn alarm_profiles(&self) -> Result<Vec<v1::AlarmProfile>, ClientError> {
-        all_pages!(self, v1::ListAlarmProfilesRequest::default(), list_alarm_profiles, alarm_profiles)
+        all_pages!(
+            self,
+            v1::ListAlarmProfilesRequest { page_size: PAGE_SIZE, ..Default::default() },
+            list_alarm_profiles,
+            alarm_profiles
+        )
     }
 
     /// Alarms that have left the list, the one closed last first, at most `limit`; page fields are not read.
@@ -185,7 +194,7 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub async fn impact(&self, name: &str) -> Result<Vec<v1::ImpactedObject>, ClientError> {
-        let request = v1::GetImpactRequest { name: name.to_owned(), ..v1::GetImpactRequest::default() };
+        let request = v1::GetImpactRequest { name: name.to_owned(), page_size: PAGE_SIZE, ..Default::default() };
         all_pages!(self, request, get_impact, impacted)
     }
 }

@@ -200,10 +200,7 @@ impl Running {
             stop_engine.clone(),
         );
         let stop_sinks = CancellationToken::new();
-        let observer = Arc::new(super::notify::SinkAlarms(engine.clone()));
-        let config = super::notify::notify_config(settings, &vrm_id);
-        let sinks = notify::start(config, &changes, &settings.state_directory, Some(observer), &stop_sinks)
-            .map_err(|error| Failure::failed(anyhow::Error::from(error)))?;
+        let sinks = start_sinks(settings, &vrm_id, &changes, &engine, &stop_sinks)?;
         let parts = super::northbound::Parts {
             vrm_id: &vrm_id,
             changes: &changes,
@@ -215,12 +212,8 @@ impl Running {
         };
         let northbound = super::northbound::bind(options, settings, parts).await.map_err(Failure::failed)?;
         let stop_collectors = CancellationToken::new();
-        let collector_settings = CollectorSettings {
-            cadence: cadence(settings),
-            local: Arc::new(LocalHost::new(Root::machine())),
-            clock: Arc::new(now),
-        };
-        let collectors = collect::start(collector_settings, engine.clone(), assigned, stop_collectors.clone());
+        let collectors =
+            collect::start(collector_settings(settings), engine.clone(), assigned, stop_collectors.clone());
         let warnings = engine
             .configure_hosts(registrations, options.allow_removals)
             .await
@@ -423,6 +416,27 @@ fn inventory_settings(settings: &Settings, vrm_id: &str) -> InventorySettings {
             storage: settings.overcommit_storage,
         },
         outside_changes: super::fault::outside_changes(settings),
+    }
+}
+
+fn start_sinks(
+    settings: &Settings,
+    vrm_id: &str,
+    changes: &Arc<ChangeLog>,
+    engine: &EngineHandle,
+    stop: &CancellationToken,
+) -> Result<NotifyHandle, Failure> {
+    let observer = Arc::new(super::notify::SinkAlarms(engine.clone()));
+    let config = super::notify::notify_config(settings, vrm_id);
+    notify::start(config, changes, &settings.state_directory, Some(observer), stop)
+        .map_err(|error| Failure::failed(anyhow::Error::from(error)))
+}
+
+fn collector_settings(settings: &Settings) -> CollectorSettings {
+    CollectorSettings {
+        cadence: cadence(settings),
+        local: Arc::new(LocalHost::new(Root::machine())),
+        clock: Arc::new(now),
     }
 }
 

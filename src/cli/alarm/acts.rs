@@ -86,7 +86,7 @@ pub async fn acknowledge(
         let results = results.map_err(|error| Failure::of_call(&error, found.client.target(), verb))?;
         for result in results {
             let name = shown.remove(&result.name).unwrap_or_else(|| format!("alarm/{}", id(&result.name)));
-            outcomes.result(&name, result)?;
+            outcomes.result(&name, &result)?;
         }
     }
     Ok(outcomes.finish())

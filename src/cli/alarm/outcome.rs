@@ -27,16 +27,16 @@ impl<'a> Outcomes<'a> {
     ///
     /// # Errors
     /// Standard output cannot be written.
-    pub fn result(&mut self, shown: &str, result: v1::AlarmResult) -> Result<(), Failure> {
+    pub fn result(&mut self, shown: &str, result: &v1::AlarmResult) -> Result<(), Failure> {
         if result.error == 0 {
-            return self.ok(shown, &schema::to_json("vrm.v1.AlarmResult", &result));
+            return self.ok(shown, &schema::to_json("vrm.v1.AlarmResult", result));
         }
         let reason = result.error();
         let word = reason.as_str_name().trim_start_matches("ERROR_REASON_");
         let failure = Failure::new(exit_of(reason), format!("{shown}: {} [{word}]", result.message));
         self.failures.push(failure.with_next(format!("vrmctl explain {word}")));
         if self.frame.global.output.is_data() {
-            return self.show(&schema::to_json("vrm.v1.AlarmResult", &result));
+            return self.show(&schema::to_json("vrm.v1.AlarmResult", result));
         }
         Ok(())
     }

@@ -168,7 +168,7 @@ pub fn aside(alarm: &v1::Alarm, clock: &Clock) -> String {
 /// The row of a type under [`ALARM_TYPE`].
 pub fn type_row(of: &v1::AlarmType) -> Vec<Cell> {
     let severities: Vec<String> = of.severities().map(|one| word(one.as_str_name(), "SEVERITY_")).collect();
-    let worst = of.severities().last().map_or(Tone::Plain, tone);
+    let worst = of.severities().next_back().map_or(Tone::Plain, tone);
     let cause = of.probable_cause.as_ref().map(|cause| cause.name.clone()).unwrap_or_default();
     vec![
         Cell::text(of.alarm_type.clone()),

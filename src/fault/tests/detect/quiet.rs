@@ -119,7 +119,7 @@ fn pools_and_networks(stage: &mut Stage, id: &str) {
 }
 
 fn healthy_machine(stage: &mut Stage, number: u128, host: &str) {
-    let off = number % 7 == 0;
+    let off = number.is_multiple_of(7);
     let (run_state, reason, expected) = match off {
         true => (RunState::Off, RunStateReason::Unknown, Expectation::Off),
         false => (RunState::Running, RunStateReason::Booted, Expectation::Running),
@@ -127,16 +127,16 @@ fn healthy_machine(stage: &mut Stage, number: u128, host: &str) {
     let name = stage.machine_with(number, host, run_state, reason, observed(expected));
     stage.change(&name, |object| {
         let Body::VirtualMachine(vm) = &mut object.body else { panic!("it is a machine") };
-        vm.autostart = number % 3 == 0;
+        vm.autostart = number.is_multiple_of(3);
         let definition = Arc::make_mut(&mut vm.definition);
         definition.virtualization_type = "kvm".into();
-        definition.huge_pages = number % 11 == 0;
+        definition.huge_pages = number.is_multiple_of(11);
         definition.cpu_pinning = [(0, "4".to_owned())].into();
-        definition.agent.configured = number % 2 == 0;
-        definition.agent.connected = (number % 2 == 0).then_some(number % 4 == 0);
+        definition.agent.configured = number.is_multiple_of(2);
+        definition.agent.connected = (number.is_multiple_of(2)).then_some(number.is_multiple_of(4));
         definition.nics = vec![VirtualNic {
             mac: format!("52:54:00:00:00:{:02x}", number % 256),
-            link_state: if number % 50 == 0 { "down" } else { "up" }.into(),
+            link_state: if number.is_multiple_of(50) { "down" } else { "up" }.into(),
             ..VirtualNic::default()
         }];
     });
