@@ -2,7 +2,7 @@
 
 use super::fault::severity;
 use super::names::dn_scheme;
-use crate::engine::{EngineHandle, Report};
+use crate::engine::EngineHandle;
 use crate::export::Reporter;
 use crate::fault::catalogue::AlarmType;
 use crate::fault::{Finding, Sign};
@@ -70,7 +70,7 @@ pub(super) struct SinkAlarms(pub(super) EngineHandle);
 impl SinkAlarms {
     fn tell(&self, sign: Sign) {
         let engine = self.0.clone();
-        tokio::spawn(async move { engine.report_urgent(Report::Own(vec![sign])).await });
+        tokio::spawn(async move { engine.own_conditions(vec![sign]).await });
     }
 }
 

@@ -339,16 +339,6 @@ impl AlarmList {
             }
         }
     }
-
-    /// How many records are active, by severity, and how many are cleared.
-    pub(super) fn counts(&self) -> BTreeMap<&'static str, usize> {
-        let mut counts = BTreeMap::new();
-        for alarm in self.records.values() {
-            let word = if alarm.is_active() { alarm.perceived_severity.as_str() } else { "cleared" };
-            *counts.entry(word).or_default() += 1;
-        }
-        counts
-    }
 }
 
 fn drop_from<K: std::hash::Hash + Eq>(index: &mut HashMap<K, BTreeSet<Name>>, key: &K, name: &Name) {

@@ -3,7 +3,7 @@
 use super::catalogue::{self, AlarmType};
 use super::conditions::ConditionKey;
 use super::list::Telling;
-use super::place::{class_of, owner};
+use super::place::{class_of, with_owner};
 use super::record::{self, ObjectAtRaise};
 use super::rules::{self, Candidate, Grading};
 use super::surveillance::{SETTLE, Surveillance, found_severity};
@@ -105,10 +105,8 @@ impl Surveillance {
         world: &dyn Topology,
         now: Timestamp,
     ) -> Reliability {
-        let place = owner(&key.object);
-        let found = world.object(&place);
-        let known = hint.filter(|hint| hint.name == place).or(found.as_deref());
-        match known.is_some_and(is_away) && !is_about_contact(key.alarm_type) {
+        let away = with_owner(&key.object, hint, world, |known| known.is_some_and(is_away));
+        match away && !is_about_contact(key.alarm_type) {
             true => Reliability::SourceUnreachable { since: now },
             false => Reliability::Ok,
         }
@@ -240,12 +238,11 @@ impl Surveillance {
 
     /// True if the object carries the label `vrm.importance=critical` or supports a cloud service.
     pub(super) fn is_important(&self, object: &Name, hint: Option<&Object>, world: &dyn Topology) -> bool {
-        let place = owner(object);
-        let found = world.object(&place);
-        hint.filter(|hint| hint.name == place).or(found.as_deref()).is_some_and(|known| {
+        let important = |known: &Object| {
             !known.annotations.service_refs.is_empty()
                 || known.labels().get("vrm.importance").is_some_and(|value| value == "critical")
-        })
+        };
+        with_owner(object, hint, world, |known| known.is_some_and(important))
     }
 
     pub(super) fn labels(
@@ -254,25 +251,23 @@ impl Surveillance {
         hint: Option<&Object>,
         world: &dyn Topology,
     ) -> BTreeMap<String, String> {
-        let place = owner(object);
-        match hint.filter(|hint| hint.name == place) {
-            Some(hint) => hint.labels(),
-            None => world.object(&place).map(|object| object.labels()).unwrap_or_default(),
-        }
+        with_owner(object, hint, world, |known| known.map(Object::labels).unwrap_or_default())
     }
 
     pub(super) fn known(&self, object: &Name, hint: Option<&Object>, world: &dyn Topology) -> ObjectAtRaise {
-        let place = owner(object);
-        let found = world.object(&place);
-        let Some(known) = hint.filter(|hint| hint.name == place).or(found.as_deref()) else {
-            return ObjectAtRaise {
+        with_owner(object, hint, world, |known| match known {
+            Some(known) => self.described(object, known, world),
+            None => ObjectAtRaise {
                 dn: self.settings.dn.dn(object),
                 class: class_of(object).to_owned(),
                 label: object.to_string(),
                 host: object.host_id(),
                 ..ObjectAtRaise::default()
-            };
-        };
+            },
+        })
+    }
+
+    fn described(&self, object: &Name, known: &Object, world: &dyn Topology) -> ObjectAtRaise {
         let labels = known.labels();
         let host = known.host();
         let host_labels = host
@@ -281,8 +276,11 @@ impl Surveillance {
             .map(|host| host.labels())
             .unwrap_or_default();
         let zone = labels.get("zone").or_else(|| host_labels.get("zone")).cloned().unwrap_or_default();
-        let label =
-            if place == *object { known.display_name() } else { format!("{} {}", known.display_name(), object.id()) };
+        let label = if known.name == *object {
+            known.display_name()
+        } else {
+            format!("{} {}", known.display_name(), object.id())
+        };
         ObjectAtRaise {
             dn: self.settings.dn.dn(object),
             class: class_of(object).to_owned(),

@@ -1,6 +1,7 @@
 //! Where a fault is: objects, and parts of objects that are alarmed but not managed by themselves.
 
-use crate::model::Name;
+use crate::model::relation::Topology;
+use crate::model::{Name, Object};
 
 /// Collections whose members are parts of their parent, not objects of their own (design.md 8).
 const PARTS: [&str; 5] = ["disks", "nics", "filesystems", "cpus", "sensors"];
@@ -29,5 +30,19 @@ pub(super) fn class_of(object: &Name) -> &'static str {
         ["hosts", _, "cpus", _] => "HostCpu",
         ["hosts", _, "sensors", _] => "Sensor",
         _ => object.class().map_or("ManagedObject", crate::model::ObjectClass::as_str),
+    }
+}
+
+/// Looks at the object that a faulty object is, or is a part of: as it was just seen, else as the world has it.
+pub(super) fn with_owner<T>(
+    object: &Name,
+    hint: Option<&Object>,
+    world: &dyn Topology,
+    look: impl FnOnce(Option<&Object>) -> T,
+) -> T {
+    let place = owner(object);
+    match hint.filter(|hint| hint.name == place) {
+        Some(hint) => look(Some(hint)),
+        None => look(world.object(&place).as_deref()),
     }
 }

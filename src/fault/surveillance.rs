@@ -221,11 +221,6 @@ impl Surveillance {
         self.list.of(&ConditionKey { object: object.clone(), alarm_type })
     }
 
-    /// Records by word: `critical` … `indeterminate` for active ones, and `cleared`.
-    pub fn counts(&self) -> BTreeMap<&'static str, usize> {
-        self.list.counts()
-    }
-
     /// An object was read or changed.
     pub fn object_seen(&mut self, object: &Object, world: &dyn Topology, now: Timestamp) {
         if !object.class().is_resource() {
@@ -351,27 +346,14 @@ impl Surveillance {
     pub(super) fn present(&mut self, finding: Finding, hint: Option<&Object>, world: &dyn Topology, now: Timestamp) {
         let key = ConditionKey::of(&finding);
         let grading = self.grading_for(key.alarm_type, &key.object, hint, world);
+        if grading.off {
+            self.end(&key, ClearingKind::Automatic, world, now);
+            return;
+        }
         let mut timing = timing(key.alarm_type, &grading);
         if self.hearing == Hearing::Poll && !self.conditions.stands(&key) {
             let important = self.is_important(&key.object, hint, world);
             timing.wait = self.wait_for_others(&key, grading.severity(found_severity(&finding, important)), world);
-        }
-        self.present_graded(finding, grading.off, timing, hint, world, now);
-    }
-
-    fn present_graded(
-        &mut self,
-        finding: Finding,
-        off: bool,
-        timing: Timing,
-        hint: Option<&Object>,
-        world: &dyn Topology,
-        now: Timestamp,
-    ) {
-        let key = ConditionKey::of(&finding);
-        if off {
-            self.end(&key, ClearingKind::Automatic, world, now);
-            return;
         }
         let step = self.conditions.present(finding, timing, now);
         // What several of these show is told before them: the parent first (operations.md F8).

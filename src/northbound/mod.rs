@@ -23,7 +23,7 @@ mod sessions;
 mod watch;
 
 pub use admin::ServerFacts;
-pub use alarm::{ClosedAlarm, ClosedAlarmPage, ClosedAlarms, NoClosedAlarms};
+pub use alarm::{ClosedAlarm, ClosedAlarmPage, ClosedAlarms};
 pub use assembly::{AssemblyError, Northbound, NorthboundParts, SERVICES};
 pub use auth::{GateCounters, Role};
 pub use failure::{Access, Failure, from_hypervisor};

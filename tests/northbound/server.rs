@@ -14,11 +14,12 @@ use vrm::engine::{self, EngineParts};
 use vrm::hypervisor::sim::{SimOpener, SimSetup, tokio_clock};
 use vrm::inventory::InventorySettings;
 use vrm::model::Timestamp;
-use vrm::model::history::TransitionHistory;
+use vrm::model::alarm_command::ClosedAlarmQuery;
+use vrm::model::history::{HistoryError, TransitionHistory};
 use vrm::model::name::DnScheme;
 use vrm::model::registration::Profile;
 use vrm::northbound::{
-    ClosedAlarms, Listen, Listening, NoClosedAlarms, Northbound, NorthboundParts, Published, SERVICES, ServerFacts,
+    ClosedAlarmPage, ClosedAlarms, Listen, Listening, Northbound, NorthboundParts, Published, SERVICES, ServerFacts,
     WatchLimits, make_dev_tls,
 };
 use vrm::store::{Journal, OpenOptions};
@@ -247,4 +248,14 @@ where
 
 fn now() -> Timestamp {
     Timestamp::from_system(SystemTime::now())
+}
+
+/// A history that never holds anything.
+#[derive(Debug)]
+struct NoClosedAlarms;
+
+impl ClosedAlarms for NoClosedAlarms {
+    fn read(&self, _: &ClosedAlarmQuery) -> Result<ClosedAlarmPage, HistoryError> {
+        Ok(ClosedAlarmPage::default())
+    }
 }

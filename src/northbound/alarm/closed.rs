@@ -33,13 +33,3 @@ pub trait ClosedAlarms: Send + Sync + std::fmt::Debug {
     /// [`HistoryError`] if the store cannot be read.
     fn read(&self, query: &ClosedAlarmQuery) -> Result<ClosedAlarmPage, HistoryError>;
 }
-
-/// A history that never holds anything.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoClosedAlarms;
-
-impl ClosedAlarms for NoClosedAlarms {
-    fn read(&self, _: &ClosedAlarmQuery) -> Result<ClosedAlarmPage, HistoryError> {
-        Ok(ClosedAlarmPage::default())
-    }
-}

@@ -17,5 +17,5 @@ mod stream;
 mod summary;
 mod types;
 
-pub use closed::{ClosedAlarm, ClosedAlarmPage, ClosedAlarms, NoClosedAlarms};
+pub use closed::{ClosedAlarm, ClosedAlarmPage, ClosedAlarms};
 pub use reader::Alarms;
