@@ -14,7 +14,7 @@
 //! Invariants, each with a test:
 //! * one writer: only the engine's task changes managed state;
 //! * committed before published, published before streamed, replied after commit;
-//! * pure modules (`inventory`, `model`) read no clock and do no I/O;
+//! * pure modules (`inventory`, `fault`, `model`) read no clock and do no I/O;
 //! * unknown is not off: without evidence the last known state stays and says that it is old;
 //! * one hung call, machine or host never delays another.
 
