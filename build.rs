@@ -1,4 +1,4 @@
-//! Generates `vrm.v1` from `proto/`, without protoc, and the alarm types from the catalogue.
+//! Generates `vrm.v1` from `proto/`, without protoc, and alarm types and metrics from their catalogues.
 //!
 //! The descriptor set keeps the custom options (policies), which `northbound` reads at start-up
 //! and reflection serves.
@@ -23,12 +23,35 @@ struct Type {
     meaning: String,
 }
 
+/// The metric catalogue.
+const METRICS: &str = "src/performance/catalogue.toml";
+
+/// What is read of the metric catalogue here: what every reading needs. The rest is read by `performance::catalogue`.
+#[derive(serde::Deserialize)]
+struct MetricCatalogue {
+    #[serde(rename = "metric")]
+    metrics: Vec<MetricRow>,
+}
+
+#[derive(serde::Deserialize)]
+struct MetricRow {
+    number: u16,
+    name: String,
+    class: String,
+    unit: String,
+    kind: String,
+    meaning: String,
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     println!("cargo:rerun-if-changed=proto");
     println!("cargo:rerun-if-changed={CATALOGUE}");
     let catalogue: Catalogue = toml::from_str(&std::fs::read_to_string(CATALOGUE)?)?;
     std::fs::write(out.join("alarm_types.rs"), alarm_types(&catalogue)?)?;
+    println!("cargo:rerun-if-changed={METRICS}");
+    let metrics: MetricCatalogue = toml::from_str(&std::fs::read_to_string(METRICS)?)?;
+    std::fs::write(out.join("metrics.rs"), metric_enum(&metrics)?)?;
 
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_imports(true).include_source_info(true);
@@ -102,4 +125,45 @@ impl AlarmType {{
 }}
 "
     ))
+}
+
+/// `enum Metric` with a variant per metric of the catalogue, in its order.
+fn metric_enum(catalogue: &MetricCatalogue) -> Result<String, Box<dyn Error>> {
+    let (mut variants, mut all, mut facts) = (String::new(), String::new(), String::new());
+    for MetricRow { number, name, class, unit, kind, meaning } in &catalogue.metrics {
+        if !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._".contains(c)) {
+            return Err(format!("{METRICS}: {name:?} is not a dotted name in lower case").into());
+        }
+        let (variant, kind) = (camel_case(name), camel_case(kind));
+        writeln!(variants, "    #[doc = {meaning:?}]\n    {variant},")?;
+        writeln!(all, "        Self::{variant},")?;
+        writeln!(
+            facts,
+            "        Facts {{ number: {number}, name: {name:?}, class: MeasuredClass::{class}, unit: {unit:?}, kind: MetricKind::{kind} }},"
+        )?;
+    }
+    let count = catalogue.metrics.len();
+    Ok(format!(
+        "/// A measured quantity, by its name in the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u16)]
+pub enum Metric {{
+{variants}}}
+
+impl Metric {{
+    /// Every metric, in the order of the catalogue.
+    pub const ALL: [Self; {count}] = [
+{all}    ];
+
+    const FACTS: [Facts; {count}] = [
+{facts}    ];
+}}
+"
+    ))
+}
+
+/// `vm.cpu.usage` to `VmCpuUsage`.
+fn camel_case(name: &str) -> String {
+    let words = name.split(['.', '_']).filter(|word| !word.is_empty());
+    words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
 }

@@ -69,7 +69,7 @@ impl LocalDetails {
     pub(super) async fn devices(&self, time: Timestamp) -> Observation {
         let host = Arc::clone(&self.host);
         match tokio::task::spawn_blocking(move || host.devices()).await {
-            Ok((facts, errors)) => Observation { time, facts: vec![Fact::HostDevices(Box::new(facts))], errors },
+            Ok((facts, errors)) => Observation { time, facts: vec![Fact::HostDevices(Box::new(facts))], errors, samples: None },
             Err(error) => failed(time, "host devices", &error),
         }
     }
@@ -86,7 +86,7 @@ impl LocalDetails {
             Ok((figures, incidents, errors)) => {
                 let incidents = incidents.into_iter().map(|incident| Fact::Incident(Box::new(incident)));
                 let facts = [Fact::HostStatistics(Box::new(figures))].into_iter().chain(incidents).collect();
-                Observation { time, facts, errors }
+                Observation { time, facts, errors, samples: None }
             }
             Err(error) => failed(time, "host figures", &error),
         }
@@ -102,5 +102,5 @@ fn is_folder(pool: &StoragePool) -> bool {
 
 fn failed(time: Timestamp, what: &str, error: &tokio::task::JoinError) -> Observation {
     let error = CollectError { what: what.to_owned(), reason: error.to_string() };
-    Observation { time, facts: Vec::new(), errors: vec![error] }
+    Observation { time, facts: Vec::new(), errors: vec![error], samples: None }
 }

@@ -47,7 +47,7 @@ impl Reader {
     /// Tells before everything else what happened and leaves nothing to read.
     pub(super) async fn report_incidents(&self, incidents: Vec<Incident>) {
         let facts = incidents.into_iter().map(|incident| Fact::Incident(Box::new(incident))).collect();
-        let observation = Observation { time: (self.clock)(), facts, errors: Vec::new() };
+        let observation = Observation { time: (self.clock)(), facts, errors: Vec::new(), samples: None };
         let (key, generation) = (self.hypervisor.key().clone(), self.generation);
         self.engine.report_urgent(Report::Observed { key, generation, cause: Cause::Event, observation }).await;
     }
@@ -94,7 +94,7 @@ impl Reader {
         let mut facts = observation.facts.into_iter().peekable();
         while facts.peek().is_some() {
             let facts: Vec<Fact> = facts.by_ref().take(FACTS_PER_REPORT).collect();
-            let observation = Observation { time, facts, errors: Vec::new() };
+            let observation = Observation { time, facts, errors: Vec::new(), samples: None };
             let (key, generation) = (self.hypervisor.key().clone(), self.generation);
             self.engine.report_bulk(Report::Observed { key, generation, cause, observation }).await;
         }

@@ -115,7 +115,7 @@ impl Story {
     fn see(&mut self, id: &str, generation: u64, facts: Vec<Fact>) {
         self.now += 1;
         let evidence = self.evidence(ChangeSource::ResourceOperation);
-        let observation = Observation { time: evidence.read, facts, errors: Vec::new() };
+        let observation = Observation { time: evidence.read, facts, errors: Vec::new(), samples: None };
         self.inventory.observe(&evidence, &key(id), generation, observation);
     }
 
@@ -231,7 +231,7 @@ fn an_older_reading_never_overwrites_a_younger_one() {
     story.see("a", 1, vec![running(1)]);
     story.see("a", 1, vec![off(1, RunStateReason::Shutdown)]);
     let late = Evidence { read: Timestamp(1), ..story.evidence(ChangeSource::ResourceOperation) };
-    let observation = Observation { time: Timestamp(1), facts: vec![running(1)], errors: Vec::new() };
+    let observation = Observation { time: Timestamp(1), facts: vec![running(1)], errors: Vec::new(), samples: None };
     story.inventory.observe(&late, &key("a"), 1, observation);
     assert_eq!(story.vm(1).run_state, RunState::Off);
 }

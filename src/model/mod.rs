@@ -15,6 +15,8 @@ pub mod change;
 pub mod history;
 pub mod host;
 pub mod incident;
+pub mod measurement;
+pub mod metric;
 pub mod name;
 pub mod network;
 pub mod object;

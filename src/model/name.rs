@@ -93,6 +93,16 @@ impl Name {
         Self::new(format!("alarmProfiles/{}", encode(id)))
     }
 
+    /// Name of a measurement job.
+    pub fn measurement_job(id: &str) -> Self {
+        Self::new(format!("measurementJobs/{}", encode(id)))
+    }
+
+    /// Name of a threshold monitor.
+    pub fn threshold_monitor(id: &str) -> Self {
+        Self::new(format!("thresholdMonitors/{}", encode(id)))
+    }
+
     /// Class of the object a name denotes, or nothing if the text has no name's form.
     pub fn class(&self) -> Option<ObjectClass> {
         let segments: Vec<&str> = self.0.split('/').collect();
@@ -111,6 +121,8 @@ impl Name {
             ["alarms", _] => ObjectClass::Alarm,
             ["alarmShelves", _] => ObjectClass::AlarmShelf,
             ["alarmProfiles", _] => ObjectClass::AlarmProfile,
+            ["measurementJobs", _] => ObjectClass::MeasurementJob,
+            ["thresholdMonitors", _] => ObjectClass::ThresholdMonitor,
             _ => return None,
         })
     }
@@ -261,6 +273,10 @@ pub enum ObjectClass {
     AlarmShelf,
     /// A rule that grades alarms.
     AlarmProfile,
+    /// A standing order to measure.
+    MeasurementJob,
+    /// A watch on a metric that raises an alarm.
+    ThresholdMonitor,
 }
 
 impl ObjectClass {
@@ -281,7 +297,8 @@ impl ObjectClass {
     ];
 
     /// The classes of records kept beside the resources.
-    pub const RECORDS: [Self; 3] = [Self::Alarm, Self::AlarmShelf, Self::AlarmProfile];
+    pub const RECORDS: [Self; 5] =
+        [Self::Alarm, Self::AlarmShelf, Self::AlarmProfile, Self::MeasurementJob, Self::ThresholdMonitor];
 
     /// True for managed resources, false for records.
     pub fn is_resource(self) -> bool {
@@ -305,6 +322,8 @@ impl ObjectClass {
             Self::Alarm => "Alarm",
             Self::AlarmShelf => "AlarmShelf",
             Self::AlarmProfile => "AlarmProfile",
+            Self::MeasurementJob => "MeasurementJob",
+            Self::ThresholdMonitor => "ThresholdMonitor",
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::alarm::{Alarm, AlarmProfile, AlarmShelf};
 use super::annotation::{Annotations, EXPECT_LABEL};
 use super::host::{Cluster, Host, Hypervisor, Vrm};
+use super::measurement::{MeasurementJob, ThresholdMonitor};
 use super::name::{HostId, Name, ObjectClass};
 use super::network::Network;
 use super::state::ResourceState;
@@ -58,6 +59,8 @@ pub enum Body {
     Alarm(Box<Alarm>),
     AlarmShelf(Box<AlarmShelf>),
     AlarmProfile(Box<AlarmProfile>),
+    MeasurementJob(Box<MeasurementJob>),
+    ThresholdMonitor(Box<ThresholdMonitor>),
 }
 
 impl Body {
@@ -78,6 +81,8 @@ impl Body {
             ObjectClass::Alarm => Self::Alarm(Box::default()),
             ObjectClass::AlarmShelf => Self::AlarmShelf(Box::default()),
             ObjectClass::AlarmProfile => Self::AlarmProfile(Box::default()),
+            ObjectClass::MeasurementJob => Self::MeasurementJob(Box::default()),
+            ObjectClass::ThresholdMonitor => Self::ThresholdMonitor(Box::default()),
         }
     }
 
@@ -98,6 +103,8 @@ impl Body {
             Self::Alarm(_) => ObjectClass::Alarm,
             Self::AlarmShelf(_) => ObjectClass::AlarmShelf,
             Self::AlarmProfile(_) => ObjectClass::AlarmProfile,
+            Self::MeasurementJob(_) => ObjectClass::MeasurementJob,
+            Self::ThresholdMonitor(_) => ObjectClass::ThresholdMonitor,
         }
     }
 }
@@ -113,7 +120,12 @@ impl Object {
         match &self.body {
             Body::Vrm(vrm) => vrm.vrm_id.clone(),
             Body::Cluster(cluster) => cluster.cluster_id.clone(),
-            Body::Host(_) | Body::Hypervisor(_) | Body::AlarmShelf(_) | Body::AlarmProfile(_) => self.name.id(),
+            Body::Host(_)
+            | Body::Hypervisor(_)
+            | Body::AlarmShelf(_)
+            | Body::AlarmProfile(_)
+            | Body::MeasurementJob(_)
+            | Body::ThresholdMonitor(_) => self.name.id(),
             Body::VirtualMachine(vm) => vm.display_name.clone(),
             Body::StoragePool(pool) => pool.display_name.clone(),
             Body::Volume(volume) => volume.display_name.clone(),
@@ -136,7 +148,9 @@ impl Object {
             | Body::StorageBacking(_)
             | Body::Image(_)
             | Body::AlarmShelf(_)
-            | Body::AlarmProfile(_) => None,
+            | Body::AlarmProfile(_)
+            | Body::MeasurementJob(_)
+            | Body::ThresholdMonitor(_) => None,
             Body::Host(_) | Body::Hypervisor(_) | Body::StoragePool(_) | Body::Volume(_) | Body::Network(_) => {
                 self.name.host_id()
             }

@@ -3,6 +3,7 @@
 use super::capability::Capabilities;
 use super::host::{HostCpu, HostDisk, HostFilesystem, HostHardware, HostNic, HugePages, NumaNode};
 use super::incident::Incident;
+use super::measurement::SampleBatch;
 use super::network::Network;
 use super::storage::{StoragePool, Volume};
 use super::time::Timestamp;
@@ -58,6 +59,8 @@ pub struct Observation {
     pub facts: Vec<Fact>,
     /// Parts that could not be read; the rest is good.
     pub errors: Vec<CollectError>,
+    /// Counters read on the way, for measurement.
+    pub samples: Option<Box<SampleBatch>>,
 }
 
 /// A part of a reading that failed.

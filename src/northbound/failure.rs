@@ -168,6 +168,8 @@ fn not_found_reason(class: Option<ObjectClass>) -> (Reason, &'static str) {
         ObjectClass::Alarm => (Reason::AlarmNotFound, "vrm.v1/Alarm"),
         ObjectClass::AlarmShelf => (Reason::AlarmShelfNotFound, "vrm.v1/AlarmShelf"),
         ObjectClass::AlarmProfile => (Reason::AlarmProfileNotFound, "vrm.v1/AlarmProfile"),
+        ObjectClass::MeasurementJob => (Reason::MeasurementJobNotFound, "vrm.v1/MeasurementJob"),
+        ObjectClass::ThresholdMonitor => (Reason::ThresholdMonitorNotFound, "vrm.v1/ThresholdMonitor"),
     }
 }
 

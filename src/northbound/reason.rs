@@ -45,10 +45,15 @@ pub fn code(reason: Reason) -> Code {
         | Reason::AlarmNotFound
         | Reason::AlarmShelfNotFound
         | Reason::AlarmProfileNotFound
+        | Reason::MeasurementJobNotFound
+        | Reason::ThresholdMonitorNotFound
         | Reason::ServiceNotFound => Code::NotFound,
-        Reason::HostExists | Reason::ObjectExists | Reason::AlarmShelfExists | Reason::AlarmProfileExists => {
-            Code::AlreadyExists
-        }
+        Reason::HostExists
+        | Reason::ObjectExists
+        | Reason::AlarmShelfExists
+        | Reason::AlarmProfileExists
+        | Reason::MeasurementJobExists
+        | Reason::ThresholdMonitorExists => Code::AlreadyExists,
         Reason::EtagMismatch | Reason::OperationInProgress | Reason::ResourceBusy => Code::Aborted,
         Reason::InvalidState
         | Reason::NotEmpty

@@ -116,5 +116,7 @@ fn form(class: ObjectClass) -> &'static str {
         ObjectClass::Alarm => "alarms/UUID",
         ObjectClass::AlarmShelf => "alarmShelves/SHELF",
         ObjectClass::AlarmProfile => "alarmProfiles/PROFILE",
+        ObjectClass::MeasurementJob => "measurementJobs/JOB",
+        ObjectClass::ThresholdMonitor => "thresholdMonitors/MONITOR",
     }
 }

@@ -256,7 +256,7 @@ impl Story {
 
     fn see(&mut self, fact: Fact) {
         let evidence = self.evidence();
-        let observation = Observation { time: evidence.read, facts: vec![fact], errors: Vec::new() };
+        let observation = Observation { time: evidence.read, facts: vec![fact], errors: Vec::new(), samples: None };
         self.inventory.observe(&evidence, &endpoint(), 1, observation);
     }
 

@@ -145,7 +145,7 @@ impl LibvirtHypervisor {
         let mut observation = self
             .read(Purpose::Poll, deadline, |connect, memory, _| {
                 let facts = vec![Fact::Host(Box::new(host::host(connect, memory)?))];
-                Ok(Observation { time: now(), facts, errors: Vec::new() })
+                Ok(Observation { time: now(), facts, errors: Vec::new(), samples: None })
             })
             .await?;
         observation.facts.push(Fact::Hypervisor(Box::new(hypervisor)));

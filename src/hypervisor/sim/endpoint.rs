@@ -123,7 +123,7 @@ impl SimEndpoint {
                 [world.device_facts(host)].into_iter().chain(incidents).collect()
             }),
         };
-        Ok(Observation { time: self.stage.look(|_, now| now), facts, errors: Vec::new() })
+        Ok(Observation { time: self.stage.look(|_, now| now), facts, errors: Vec::new(), samples: None })
     }
 
     fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {

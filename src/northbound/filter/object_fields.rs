@@ -24,7 +24,12 @@ pub fn object_fields(classes: &[ObjectClass]) -> Vec<&'static Field<Object>> {
 
 fn fields_of(class: ObjectClass) -> &'static [Field<Object>] {
     match class {
-        ObjectClass::Vrm | ObjectClass::Alarm | ObjectClass::AlarmShelf | ObjectClass::AlarmProfile => &[],
+        ObjectClass::Vrm
+        | ObjectClass::Alarm
+        | ObjectClass::AlarmShelf
+        | ObjectClass::AlarmProfile
+        | ObjectClass::MeasurementJob
+        | ObjectClass::ThresholdMonitor => &[],
         ObjectClass::Cluster => CLUSTER,
         ObjectClass::Host => HOST,
         ObjectClass::Hypervisor => HYPERVISOR,

@@ -186,7 +186,11 @@ pub fn object_class(class: ObjectClass) -> i32 {
         ObjectClass::Network => To::Network,
         ObjectClass::Snapshot => To::Snapshot,
         ObjectClass::Image => To::Image,
-        ObjectClass::Alarm | ObjectClass::AlarmShelf | ObjectClass::AlarmProfile => To::Unspecified,
+        ObjectClass::Alarm
+        | ObjectClass::AlarmShelf
+        | ObjectClass::AlarmProfile
+        | ObjectClass::MeasurementJob
+        | ObjectClass::ThresholdMonitor => To::Unspecified,
     })
 }
 same_variants! { /// In words of the interface.

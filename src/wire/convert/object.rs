@@ -38,7 +38,11 @@ pub fn resource(object: &Object, dn: &DnScheme, detail: Detail) -> Option<Resour
         Body::Network(network) => Resource::Network(storage::network(common, network, full)),
         Body::Snapshot(snapshot) => Resource::Snapshot(machine::snapshot(common, snapshot)),
         Body::Image(image) => Resource::Image(storage::image(common, image)),
-        Body::Alarm(_) | Body::AlarmShelf(_) | Body::AlarmProfile(_) => return None,
+        Body::Alarm(_)
+        | Body::AlarmShelf(_)
+        | Body::AlarmProfile(_)
+        | Body::MeasurementJob(_)
+        | Body::ThresholdMonitor(_) => return None,
     })
 }
 

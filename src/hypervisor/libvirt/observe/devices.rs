@@ -37,7 +37,7 @@ pub fn all(connect: &Connect) -> Result<Observation, HypervisorError> {
         not_available: not_available(),
         ..HostDeviceFacts::default()
     };
-    Ok(Observation { time: now(), facts: vec![Fact::HostDevices(Box::new(facts))], errors })
+    Ok(Observation { time: now(), facts: vec![Fact::HostDevices(Box::new(facts))], errors, samples: None })
 }
 
 fn not_available() -> std::collections::BTreeMap<String, String> {

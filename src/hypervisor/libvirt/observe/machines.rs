@@ -58,7 +58,7 @@ pub fn one(connect: &Connect, memory: &Memory, uuid: Uuid) -> Result<Observation
         }
         Err(error) => return Err(error),
     };
-    Ok(Observation { time: now(), facts, errors: Vec::new() })
+    Ok(Observation { time: now(), facts, errors: Vec::new(), samples: None })
 }
 
 fn read_one(connect: &Connect, memory: &Memory, uuid: Uuid) -> Result<MachineFacts, HypervisorError> {
@@ -154,7 +154,7 @@ impl<'a> Reading<'a> {
         let present = &self.present;
         self.memory.machines().retain(|uuid, _| present.contains(&uuid.to_string()));
         self.facts.push(Fact::ListComplete { kind: ListedKind::Machines, present: Arc::new(self.present) });
-        Observation { time: now(), facts: self.facts, errors: self.errors }
+        Observation { time: now(), facts: self.facts, errors: self.errors, samples: None }
     }
 }
 

@@ -23,7 +23,7 @@ pub fn all(connect: &Connect) -> Result<Observation, HypervisorError> {
         present.insert(name);
     }
     facts.push(Fact::ListComplete { kind: ListedKind::Networks, present: Arc::new(present) });
-    Ok(Observation { time: now(), facts, errors })
+    Ok(Observation { time: now(), facts, errors, samples: None })
 }
 
 /// One network, or that it does not exist.
@@ -34,7 +34,7 @@ pub fn one(connect: &Connect, name: &str) -> Result<Observation, HypervisorError
         Err(HypervisorError::NotFound(_)) => Fact::NetworkGone(name.to_owned()),
         Err(error) => return Err(error),
     };
-    Ok(Observation { time: now(), facts: vec![fact], errors: Vec::new() })
+    Ok(Observation { time: now(), facts: vec![fact], errors: Vec::new(), samples: None })
 }
 
 fn read(handle: &virt::network::Network) -> Result<Network, HypervisorError> {

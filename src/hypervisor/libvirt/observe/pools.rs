@@ -38,7 +38,7 @@ pub fn all(connect: &Connect, memory: &Memory, may_refresh: bool) -> Result<Obse
         present.insert(name);
     }
     facts.push(Fact::ListComplete { kind: ListedKind::StoragePools, present: Arc::new(present) });
-    Ok(Observation { time: now(), facts, errors })
+    Ok(Observation { time: now(), facts, errors, samples: None })
 }
 
 /// One pool with its volumes, or that it does not exist.
@@ -49,7 +49,7 @@ pub fn one(connect: &Connect, memory: &Memory, name: &str) -> Result<Observation
         Err(HypervisorError::NotFound(_)) => Fact::StoragePoolGone(name.to_owned()),
         Err(error) => return Err(error),
     };
-    Ok(Observation { time: now(), facts: vec![fact], errors: Vec::new() })
+    Ok(Observation { time: now(), facts: vec![fact], errors: Vec::new(), samples: None })
 }
 
 /// Refreshes the active pools that were longest not tried, and tells how that went: it is a look at the pool.

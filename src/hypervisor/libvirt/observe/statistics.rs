@@ -33,7 +33,7 @@ pub fn all(connect: &Connect, memory: &Memory, bulk: bool) -> Result<Observation
     }
     poll.ask_disks()?;
     poll.facts.push(Fact::HostStatistics(Box::new(host::statistics(connect, memory))));
-    Ok(Observation { time: now(), facts: poll.facts, errors: poll.errors })
+    Ok(Observation { time: now(), facts: poll.facts, errors: poll.errors, samples: None })
 }
 
 struct Poll<'a> {
