@@ -22,10 +22,9 @@ impl Herd {
     /// The lab cannot be made: no root, no QEMU.
     pub fn start(machines: u32) -> anyhow::Result<Self> {
         let folder = PathBuf::from(format!("/tmp/vrm-herd-{}", std::process::id()));
-        let herd = Self { uri: uri(&folder), folder, libvirtd: 0 };
+        let mut herd = Self { uri: uri(&folder), folder, libvirtd: 0 };
         lab(&["up", "one"], &herd.folder)?;
-        let libvirtd = libvirtd_of(&herd.folder)?;
-        let herd = Self { libvirtd, ..herd };
+        herd.libvirtd = libvirtd_of(&herd.folder)?;
         let connect = Connect::open(Some(&herd.uri))?;
         for number in 0..machines {
             connect.create_domain_xml(&definition(&herd.folder, number)?, 0).context("start of a machine")?;
