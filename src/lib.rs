@@ -44,6 +44,8 @@ pub mod northbound;
 #[cfg(feature = "daemon")]
 pub mod notify;
 #[cfg(feature = "daemon")]
+pub mod performance;
+#[cfg(feature = "daemon")]
 pub mod settings;
 #[cfg(feature = "cli")]
 pub mod setup;
