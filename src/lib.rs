@@ -38,6 +38,8 @@ pub mod host;
 pub mod hypervisor;
 #[cfg(feature = "daemon")]
 pub mod inventory;
+#[cfg(feature = "daemon")]
+pub mod measurement;
 pub mod model;
 #[cfg(feature = "daemon")]
 pub mod northbound;

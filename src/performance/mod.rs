@@ -14,7 +14,7 @@ mod counter;
 mod derive;
 mod figure;
 pub mod job;
-mod order;
+pub mod order;
 mod plan;
 mod reading;
 pub mod shed;
