@@ -69,7 +69,9 @@ impl LocalDetails {
     pub(super) async fn devices(&self, time: Timestamp) -> Observation {
         let host = Arc::clone(&self.host);
         match tokio::task::spawn_blocking(move || host.devices()).await {
-            Ok((facts, errors)) => Observation { time, facts: vec![Fact::HostDevices(Box::new(facts))], errors, samples: None },
+            Ok((facts, errors)) => {
+                Observation { time, facts: vec![Fact::HostDevices(Box::new(facts))], errors, samples: None }
+            }
             Err(error) => failed(time, "host devices", &error),
         }
     }

@@ -34,7 +34,8 @@ async fn panic_of(rig: &Rig, number: u128) {
         kind: IncidentKind::GuestPanicked,
         details: BTreeMap::new(),
     };
-    let observation = Observation { time: now(), facts: vec![Fact::Incident(Box::new(incident))], errors: Vec::new(), samples: None };
+    let observation =
+        Observation { time: now(), facts: vec![Fact::Incident(Box::new(incident))], errors: Vec::new(), samples: None };
     rig.handle.report_urgent(Report::Observed { key: key(), generation: 1, cause: Cause::Event, observation }).await;
 }
 
