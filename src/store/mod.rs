@@ -6,6 +6,7 @@
 mod aside;
 mod behind;
 mod closed;
+mod definitions;
 mod error;
 mod journal;
 mod measurements;
