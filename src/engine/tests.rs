@@ -36,6 +36,11 @@ fn now() -> Timestamp {
 }
 
 fn rig(directory: &Path) -> Rig {
+    rig_after(directory, false)
+}
+
+/// The same, as if the log had been set aside before.
+fn rig_after(directory: &Path, rebuilt: bool) -> Rig {
     let (journal, loaded) =
         Journal::open(&OpenOptions { directory: directory.to_owned(), vrm_id: "vrm1".into() }).unwrap();
     let restored = Restored {
@@ -65,7 +70,7 @@ fn rig(directory: &Path) -> Rig {
         tombstones: loaded.tombstones,
         hosts: loaded.hosts,
         requests: loaded.requests,
-        rebuilt: false,
+        rebuilt,
         store: journal.store,
         acks: acks_inbox,
         changes: Arc::clone(&log),
