@@ -98,6 +98,7 @@ fn registration(id: &str, query: &str) -> HostRegistration {
         profile: None,
         allow_insecure: false,
         labels: std::collections::BTreeMap::new(),
+        reserve: Default::default(),
         origin: HostOrigin::File,
     }
 }
@@ -241,7 +242,7 @@ async fn a_change_through_the_interface_is_told_as_a_management_operation() {
     rig.handle.configure_hosts(vec![registration("a", "")], false).await.unwrap();
     let options =
         SubscriptionOptions { updates_only: true, mode: DeliveryMode::Transitions, ..SubscriptionOptions::default() };
-    let everything = Selector { classes: Vec::new(), matches: None };
+    let everything = Selector { classes: Vec::new(), matches: None, choice: None };
     let mut subscription = Subscription::start(Arc::clone(&rig.log), everything, options).unwrap();
     rig.handle.annotate(context(""), a(), label("tier", "gold")).await.unwrap();
     let delivery = loop {
