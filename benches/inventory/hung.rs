@@ -172,6 +172,7 @@ fn endpoint(opener: &LibvirtOpener, uri: &str) -> anyhow::Result<Arc<dyn Hypervi
         profile: None,
         allow_insecure: false,
         labels: BTreeMap::new(),
+        reserve: Default::default(),
         origin: HostOrigin::File,
     };
     let mut endpoints = opener.open(&registration)?;

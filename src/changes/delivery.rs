@@ -42,10 +42,15 @@ pub struct SubscriptionOptions {
     pub dampening: Duration,
     /// End after the synchronised state was sent.
     pub once: bool,
+    /// A heartbeat at once when the state is synchronised, not only after the first silence (REQ-NTF-FUN-06).
+    pub first_beat: bool,
 }
 
 /// A condition on an object's state after a change.
 pub type Condition = Arc<dyn Fn(&Object) -> bool + Send + Sync>;
+
+/// A condition on what a transition tells: what happened, what differs, the object after it.
+pub type Choice = Arc<dyn Fn(DeliveryKind, &[AttributeChange], &Object) -> bool + Send + Sync>;
 
 /// Which objects a subscriber wants.
 #[derive(Clone)]
@@ -54,6 +59,9 @@ pub struct Selector {
     pub classes: Vec<ObjectClass>,
     /// Further condition on the state after the change; absent: none.
     pub matches: Option<Condition>,
+    /// Which transitions are told one by one; absent: all. Snapshots and what is told by state after a gap are not
+    /// chosen from: they are no notifications.
+    pub choice: Option<Choice>,
 }
 
 impl std::fmt::Debug for Selector {

@@ -11,7 +11,7 @@ mod position;
 mod subscription;
 
 pub use delivery::{
-    Condition, Delivery, DeliveryKind, DeliveryMode, GapPolicy, LagReason, Selector, StartError, StreamEvent,
+    Choice, Condition, Delivery, DeliveryKind, DeliveryMode, GapPolicy, LagReason, Selector, StartError, StreamEvent,
     StreamItem, SubscriptionOptions,
 };
 pub use digest::{digest_of, state_digest};

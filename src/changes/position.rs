@@ -45,4 +45,6 @@ pub enum StatusReason {
     Store,
     /// The log was lost or set aside.
     LogReset,
+    /// The daemon restarted; every host was read and every stored alarm judged anew.
+    Restarted,
 }

@@ -227,6 +227,9 @@ impl Subscription {
         self.queue(self.cursor, StreamEvent::SyncComplete { object_count });
         if self.options.once {
             self.done = true;
+        } else if self.options.first_beat {
+            self.options.first_beat = false;
+            self.beat();
         }
     }
 
@@ -351,6 +354,10 @@ impl Subscription {
         if let Some(slot) = slot {
             self.note_sent(slot, &change.object, kind);
         }
+        // What is not chosen counts as told: what the client holds goes on with it.
+        if self.selector.choice.as_ref().is_some_and(|choice| !choice(kind, &change.attributes, &change.object)) {
+            return None;
+        }
         let delivery = Delivery {
             kind,
             object: Arc::clone(&change.object),
@@ -462,8 +469,10 @@ impl Subscription {
                 }
             }
         }
-        // A change that is not sent yet would be in the digest: then there is none to tell.
-        let state_digest = (self.log.head() == self.cursor).then_some(state_digest);
+        // A change that is not sent yet would be in the digest: then there is none to tell. Nor is there one for a
+        // client that is not told everything.
+        let comparable = self.log.head() == self.cursor && self.selector.choice.is_none();
+        let state_digest = comparable.then_some(state_digest);
         self.queue(self.cursor, StreamEvent::Heartbeat { object_count, state_digest });
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 const AFTER_HELP: &str = "\
 Kinds: vm host pool volume network snapshot image backing hypervisor cluster vrm alarm alarm-type shelf
        profile metric job monitor session context (singular or plural; short: al vol net snap). KIND/NAME mixes kinds.
+       get topology [BASE] shows every object with its relations (-o json: all at one position).
 NAME:  a name, name@host, a UUID, a resource name, or when only reading a unique prefix of 8 or more
        characters; - reads names from standard input. Alarms: an id, 8 or more characters of its
        beginning, or TYPE/OBJECT as get shows them, e.g. vmCrashed/vm/web-1.

@@ -304,9 +304,10 @@ pub fn capacity(page: &mut Page, capacity: Option<&v1::Capacity>) {
     for (label, amount, shown) in rows {
         let Some(amount) = amount else { continue };
         let text = format!(
-            "{} allocated of {}, {} available at overcommit {}",
+            "{} allocated of {}{}, {} available at overcommit {}",
             shown(amount.allocated),
             shown(amount.total),
+            if amount.reserved > 0 { format!(" ({} reserved)", shown(amount.reserved)) } else { String::new() },
             shown(amount.available),
             amount.overcommit
         );

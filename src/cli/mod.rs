@@ -34,6 +34,7 @@ mod server;
 mod sheet;
 mod sim;
 mod states;
+mod topology;
 mod watch;
 
 pub use args::Cli;

@@ -6,7 +6,7 @@ use super::exit::{Exit, Failure};
 use super::frame::Frame;
 use super::hosts::Consent;
 use super::kind::{Kind, Request, parse_requests};
-use super::{alarm, change, describe, foreign, get, hosts, local, maintenance, measure, server, sim, watch};
+use super::{alarm, change, describe, foreign, get, hosts, local, maintenance, measure, server, sim, topology, watch};
 use crate::client::{ListQuery, Object};
 use crate::wire::v1;
 use crate::wire::v1::ObjectClass;
@@ -21,6 +21,10 @@ pub async fn run(cli: Cli) -> Result<u8, Failure> {
     let mut stdin = names_of_stdin;
     refuse_foreign(&frame, &cli.verb)?;
     let exit = match &cli.verb {
+        Verb::Get { words, watch: false, .. } if topology::asked(words).is_some() => {
+            let base = topology::asked(words).unwrap_or_else(|| Ok(String::new()))?;
+            Box::pin(topology::topology(&frame, &base)).await?
+        }
         Verb::Get { words, watch: false, scope } => {
             let requests = parse_requests(words, &mut stdin)?;
             get_or_contexts(&frame, &requests, scope).await?
@@ -82,6 +86,7 @@ pub async fn run(cli: Cli) -> Result<u8, Failure> {
 /// Foreign records are only made of alarms.
 fn refuse_foreign(frame: &Frame, verb: &Verb) -> Result<(), Failure> {
     let is_of_alarms = match verb {
+        Verb::Get { words, .. } if topology::asked(words).is_some() => false,
         Verb::Get { words, .. } | Verb::Watch { words, .. } => {
             let requests = parse_requests(words, &mut || vec!["-".to_owned()])?;
             requests.iter().all(|request| request.kind == Kind::Alarm)

@@ -109,6 +109,7 @@ impl AlarmWatcher {
                 heartbeat_interval: HEARTBEAT.try_into().ok(),
                 ..v1::StreamOptions::default()
             }),
+            notification_types: Vec::new(),
         };
         let endpoint = self.target.endpoint.clone();
         let opened = client.alarm_service().watch_alarms(request).await;

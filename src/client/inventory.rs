@@ -215,6 +215,41 @@ impl Client {
         }
     }
 
+    /// All objects below a base object with the relations that begin at them, pages merged; below the VRM without a base.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn topology(&self, base_name: &str, filter: &str) -> Result<v1::ListManagedObjectsResponse, ClientError> {
+        let mut whole = v1::ListManagedObjectsResponse::default();
+        let mut page_token = String::new();
+        loop {
+            let request = v1::ListManagedObjectsRequest {
+                base_name: base_name.to_owned(),
+                filter: filter.to_owned(),
+                include_relations: true,
+                page_size: PAGE_SIZE,
+                page_token,
+                ..v1::ListManagedObjectsRequest::default()
+            };
+            let page = self
+                .call(|| {
+                    let (mut inventory, request) = (self.inventory(), request.clone());
+                    async move { inventory.list_managed_objects(request).await }
+                })
+                .await?;
+            whole.objects.extend(page.objects);
+            whole.relations.extend(page.relations);
+            whole.position = whole.position.or(page.position);
+            whole.incomplete_hosts = page.incomplete_hosts;
+            whole.list_status = page.list_status;
+            whole.total_size = page.total_size;
+            if page.next_page_token.is_empty() {
+                return Ok(whole);
+            }
+            page_token = page.next_page_token;
+        }
+    }
+
     /// Changes labels, user label and service references of an object.
     ///
     /// # Errors

@@ -170,6 +170,7 @@ impl<T: Transport> Watcher<T> {
                 heartbeat_interval: heartbeat,
                 ..v1::StreamOptions::default()
             }),
+            notification_types: Vec::new(),
         }
     }
 

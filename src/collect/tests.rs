@@ -68,6 +68,7 @@ impl Rig {
             profile: None,
             allow_insecure: false,
             labels: std::collections::BTreeMap::new(),
+            reserve: Default::default(),
             origin: HostOrigin::File,
         };
         self.engine.configure_hosts(vec![registration], false).await.unwrap();

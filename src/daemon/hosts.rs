@@ -1,7 +1,7 @@
 //! Settings' hosts as registrations.
 
 use crate::model::HostId;
-use crate::model::registration::{HostOrigin, HostRegistration, Profile};
+use crate::model::registration::{HostOrigin, HostRegistration, HostReserve, Profile};
 use crate::settings::{self, HostSetting};
 
 /// The registration of a configured host.
@@ -17,6 +17,7 @@ pub(super) fn registration(host: &HostSetting) -> Result<HostRegistration, Strin
         profile: host.profile.map(profile),
         allow_insecure: host.allow_insecure,
         labels: host.labels.clone(),
+        reserve: HostReserve { cpus: host.reserve.cpus, memory_bytes: host.reserve.memory_bytes },
         origin: HostOrigin::File,
     })
 }

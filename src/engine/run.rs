@@ -8,10 +8,10 @@ use super::pending::{Pending, Window};
 use super::registry::Registry;
 use super::report::{Assignment, Cause, Report};
 use super::requests::Requests;
-use super::status::list_status;
+use super::status::{Revalidation, list_status, restarted};
 use super::turn::{Engine, Outcome};
 use super::vitals::EngineVitals;
-use crate::changes::ChangeLog;
+use crate::changes::{ChangeLog, ListCondition};
 use crate::fault::{FaultSettings, Surveillance};
 use crate::hypervisor::port::Opener;
 use crate::inventory::{Inventory, InventorySettings};
@@ -117,6 +117,7 @@ pub fn start(
         next_id: 1,
         condition: StoreCondition::Good,
         rebuilt: parts.rebuilt,
+        revalidation: if parts.head > 0 { Revalidation::Due } else { Revalidation::Over },
         waiting_hosts: Some(parts.hosts),
         vitals: Arc::clone(&vitals),
     };
@@ -142,6 +143,7 @@ struct Task {
     next_id: u64,
     condition: StoreCondition,
     rebuilt: bool,
+    revalidation: Revalidation,
     /// API hosts wait for the first configuration, so that files win.
     waiting_hosts: Option<Vec<HostRegistration>>,
     vitals: Arc<EngineVitals>,
@@ -180,6 +182,10 @@ impl Task {
                     self.engine.own_conditions(vec![load], now);
                     self.engine.tick(now);
                     self.finish(begun, now, Outcome::default(), ChangeSource::ResourceOperation);
+                    if self.revalidation == Revalidation::Told {
+                        self.revalidation = Revalidation::Over;
+                        self.publish_status();
+                    }
                 }
                 () = tokio::time::sleep(alarm_due) => {
                     let begun = Instant::now();
@@ -290,8 +296,15 @@ impl Task {
         }
     }
 
-    fn publish_status(&self) {
-        self.changes.set_status(list_status(&self.engine.inventory, self.condition, self.rebuilt));
+    fn publish_status(&mut self) {
+        let mut status = list_status(&self.engine.inventory, self.condition, self.rebuilt);
+        // Before the first configuration there are no hosts to be read.
+        let settled = status.condition == ListCondition::Reliable && self.waiting_hosts.is_none();
+        if settled && self.revalidation != Revalidation::Over {
+            self.revalidation = Revalidation::Told;
+            status = restarted();
+        }
+        self.changes.set_status(status);
     }
 
     /// Waits for what is outstanding; commands that still come are refused by the closed inbox.

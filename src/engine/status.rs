@@ -29,6 +29,27 @@ pub(super) fn list_status(inventory: &Inventory, store: StoreCondition, rebuilt:
     ListStatus::default()
 }
 
+/// Told for a moment when everything was read again after a restart (TS 28.532 notifyAlarmListRebuilt).
+pub(super) fn restarted() -> ListStatus {
+    ListStatus {
+        condition: ListCondition::Rebuilt,
+        reason: Some(StatusReason::Restarted),
+        scope: Vec::new(),
+        alignment_required: false,
+    }
+}
+
+/// Where a restarted daemon is on the way to [`restarted`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Revalidation {
+    /// Hosts are still to be read.
+    Due,
+    /// Just told.
+    Told,
+    /// Nothing more to say; also if there was nothing stored.
+    Over,
+}
+
 fn faulty(reason: StatusReason, hosts: &[HostId]) -> ListStatus {
     ListStatus {
         condition: ListCondition::PotentiallyFaulty,

@@ -36,6 +36,11 @@ fn now() -> Timestamp {
 }
 
 fn rig(directory: &Path) -> Rig {
+    rig_after(directory, false)
+}
+
+/// The same, as if the log had been set aside before.
+fn rig_after(directory: &Path, rebuilt: bool) -> Rig {
     let (journal, loaded) =
         Journal::open(&OpenOptions { directory: directory.to_owned(), vrm_id: "vrm1".into() }).unwrap();
     let restored = Restored {
@@ -65,7 +70,7 @@ fn rig(directory: &Path) -> Rig {
         tombstones: loaded.tombstones,
         hosts: loaded.hosts,
         requests: loaded.requests,
-        rebuilt: false,
+        rebuilt,
         store: journal.store,
         acks: acks_inbox,
         changes: Arc::clone(&log),
@@ -93,6 +98,7 @@ fn registration(id: &str, query: &str) -> HostRegistration {
         profile: None,
         allow_insecure: false,
         labels: std::collections::BTreeMap::new(),
+        reserve: Default::default(),
         origin: HostOrigin::File,
     }
 }
@@ -236,7 +242,7 @@ async fn a_change_through_the_interface_is_told_as_a_management_operation() {
     rig.handle.configure_hosts(vec![registration("a", "")], false).await.unwrap();
     let options =
         SubscriptionOptions { updates_only: true, mode: DeliveryMode::Transitions, ..SubscriptionOptions::default() };
-    let everything = Selector { classes: Vec::new(), matches: None };
+    let everything = Selector { classes: Vec::new(), matches: None, choice: None };
     let mut subscription = Subscription::start(Arc::clone(&rig.log), everything, options).unwrap();
     rig.handle.annotate(context(""), a(), label("tier", "gold")).await.unwrap();
     let delivery = loop {

@@ -10,11 +10,38 @@ use crate::model::{Name, Timestamp};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
-/// A condition that came back this often within [`TOGGLE_WINDOW`] toggles: its clear is held back.
-const TOGGLES: usize = 4;
+/// Returns remembered of one condition, whatever a profile asks for.
+const RETURNS: usize = 64;
 
-/// Window of toggle detection, and how long a toggling condition must be over (3GPP TS 32.122).
-const TOGGLE_WINDOW: Duration = Duration::from_secs(600);
+/// When a condition toggles: its clear is held back (3GPP TS 32.122).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Toggling {
+    /// It came back this often within the window; 0: never.
+    pub count: usize,
+    /// The window, and how long a toggling condition must be over.
+    pub window: Duration,
+}
+
+impl Default for Toggling {
+    /// Four times in ten minutes.
+    fn default() -> Self {
+        Self { count: 4, window: Duration::from_secs(600) }
+    }
+}
+
+impl Toggling {
+    fn is_met(self, returns: &Returns, now: Timestamp) -> bool {
+        let recent = returns.times.iter().filter(|time| now.since(**time) < self.window).count();
+        self.count > 0 && recent >= self.count.min(RETURNS)
+    }
+}
+
+/// When a condition came back, and how long that matters.
+#[derive(Debug, Default)]
+struct Returns {
+    times: VecDeque<Timestamp>,
+    window: Duration,
+}
 
 /// Which condition: the identity of its alarm.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +70,8 @@ pub struct Timing {
     pub hold_off: Duration,
     /// Nothing says that it is over: it is when it was not seen for `hold_off`.
     pub quiet_time: bool,
+    /// When its coming and going holds its clear back.
+    pub toggling: Toggling,
 }
 
 /// What follows for the alarm list.
@@ -112,7 +141,7 @@ pub struct Conditions {
     /// How many of them were reported from outside.
     reported: usize,
     /// When conditions came back, for toggle detection.
-    returns: HashMap<ConditionKey, VecDeque<Timestamp>>,
+    returns: HashMap<ConditionKey, Returns>,
 }
 
 impl Conditions {
@@ -148,7 +177,7 @@ impl Conditions {
             return Some(Step::Clear(key));
         }
         if returned {
-            self.note_return(&key, now);
+            self.note_return(&key, timing.toggling.window, now);
         }
         condition.phase = Phase::Told;
         condition.due = condition.quiet_due(now);
@@ -201,10 +230,11 @@ impl Conditions {
         // A quiet time is for conditions of which nothing says that they are over; here something did.
         let said = condition.timing.quiet_time && condition.finding.hold != Hold::Shown;
         let ordinary = if said { Duration::ZERO } else { condition.timing.hold_off };
-        let toggles = self.toggles(key, now);
-        let hold_off = if toggles { ordinary.max(TOGGLE_WINDOW) } else { ordinary };
+        let toggling = condition.timing.toggling;
+        let toggles = self.returns.get(key).is_some_and(|returns| toggling.is_met(returns, now));
+        let hold_off = if toggles { ordinary.max(toggling.window) } else { ordinary };
         if hold_off.is_zero() {
-            self.note_return(key, now);
+            self.note_return(key, toggling.window, now);
             return Some(Step::Clear(key.clone()));
         }
         condition.phase = Phase::Ending;
@@ -239,7 +269,7 @@ impl Conditions {
                 steps.push(Step::Clear(key));
             }
         }
-        self.returns.retain(|_, times| times.back().is_some_and(|last| now.since(*last) < TOGGLE_WINDOW));
+        self.returns.retain(|_, held| held.times.back().is_some_and(|last| now.since(*last) < held.window));
         steps
     }
 
@@ -291,16 +321,16 @@ impl Conditions {
 
     /// True if it came and went so often that it is held.
     pub fn toggles(&self, key: &ConditionKey, now: Timestamp) -> bool {
-        self.returns
-            .get(key)
-            .is_some_and(|times| times.iter().filter(|time| now.since(**time) < TOGGLE_WINDOW).count() >= TOGGLES)
+        let toggling = self.standing.get(key).map(|condition| condition.timing.toggling).unwrap_or_default();
+        self.returns.get(key).is_some_and(|returns| toggling.is_met(returns, now))
     }
 
-    fn note_return(&mut self, key: &ConditionKey, now: Timestamp) {
-        let times = self.returns.entry(key.clone()).or_default();
-        times.push_back(now);
-        if times.len() > TOGGLES {
-            times.pop_front();
+    fn note_return(&mut self, key: &ConditionKey, window: Duration, now: Timestamp) {
+        let returns = self.returns.entry(key.clone()).or_default();
+        returns.window = window;
+        returns.times.push_back(now);
+        if returns.times.len() > RETURNS {
+            returns.times.pop_front();
         }
     }
 

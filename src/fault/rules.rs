@@ -1,5 +1,6 @@
 //! Rules of operators: which shelf takes an alarm, and which profile grades it.
 
+use super::conditions::Toggling;
 use super::record::ObjectAtRaise;
 use crate::model::alarm::{AlarmMatch, AlarmTypeDescriptor, PerceivedSeverity};
 use crate::model::{AlarmProfile, AlarmShelf, Name, Timestamp};
@@ -93,7 +94,29 @@ impl Grading {
     pub fn severity(&self, found: PerceivedSeverity) -> PerceivedSeverity {
         self.severity.get(&found).copied().unwrap_or(found)
     }
+
+    /// When the condition toggles, by the levels `toggle.count` and `toggle.seconds` of a profile.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to what a count may be; a fraction is cut off"
+    )]
+    pub fn toggling(&self) -> Toggling {
+        let usual = Toggling::default();
+        let level = |name: &str| self.thresholds.get(name).copied().filter(|level| level.is_finite());
+        let window = level(TOGGLE_SECONDS).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        Toggling {
+            count: level(TOGGLE_COUNT).map_or(usual.count, |count| count.clamp(0.0, 1_000.0) as usize),
+            window: window.unwrap_or(usual.window),
+        }
+    }
 }
+
+/// Level of a profile: returns within the window that make a condition toggle; 0 switches it off.
+pub const TOGGLE_COUNT: &str = "toggle.count";
+
+/// Level of a profile: the window of toggle detection in seconds.
+pub const TOGGLE_SECONDS: &str = "toggle.seconds";
 
 /// What holds for a candidate: the first profile in order that states a thing decides it.
 pub fn grading(

@@ -408,7 +408,13 @@ pub(super) fn found_severity(finding: &Finding, important: bool) -> PerceivedSev
 
 fn timing(alarm_type: AlarmType, grading: &Grading) -> Timing {
     let quiet_time = catalogue::descriptor(alarm_type).clearing == crate::model::alarm::ClearingRule::QuietTime;
-    Timing { hold_on: grading.hold_on, wait: Duration::ZERO, hold_off: grading.hold_off, quiet_time }
+    Timing {
+        hold_on: grading.hold_on,
+        wait: Duration::ZERO,
+        hold_off: grading.hold_off,
+        quiet_time,
+        toggling: grading.toggling(),
+    }
 }
 
 /// What a stored alarm said.

@@ -265,6 +265,7 @@ impl HostSource {
         overcommit: &Overcommit,
     ) -> HostVolatile {
         let known = host.cpu.logical_cpus > 0;
+        let reserve = self.registration.reserve;
         HostVolatile {
             last_seen: self.last_seen,
             memory_free_bytes: self.statistics.memory_free_bytes,
@@ -273,9 +274,14 @@ impl HostSource {
             filesystem_available_bytes: self.statistics.filesystem_available_bytes.clone(),
             uptime_seconds: self.statistics.uptime_seconds,
             capacity: Capacity {
-                vcpus: known.then(|| Amount::new(u64::from(host.cpu.logical_cpus), allocation.vcpus, overcommit.cpu)),
-                memory_bytes: known
-                    .then(|| Amount::new(host.memory_total_bytes, allocation.memory_bytes, overcommit.memory)),
+                vcpus: known.then(|| {
+                    let total = u64::from(host.cpu.logical_cpus);
+                    Amount::reserving(total, allocation.vcpus, overcommit.cpu, u64::from(reserve.cpus))
+                }),
+                memory_bytes: known.then(|| {
+                    let (total, promised) = (host.memory_total_bytes, allocation.memory_bytes);
+                    Amount::reserving(total, promised, overcommit.memory, reserve.memory_bytes)
+                }),
                 storage_bytes: storage,
             },
         }
@@ -295,10 +301,11 @@ fn apply_facts(host: &mut Host, facts: &HostFacts) {
 /// Sum of two amounts; what one host lacks the other still has.
 pub(super) fn added(sum: Option<Amount>, more: Option<Amount>, overcommit: f64) -> Option<Amount> {
     match (sum, more) {
-        (Some(sum), Some(more)) => Some(Amount::new(
+        (Some(sum), Some(more)) => Some(Amount::reserving(
             sum.total.saturating_add(more.total),
             sum.allocated.saturating_add(more.allocated),
             overcommit,
+            sum.reserved.saturating_add(more.reserved),
         )),
         (sum, more) => sum.or(more),
     }

@@ -37,6 +37,7 @@ fn registration(id: &str) -> HostRegistration {
         profile: None,
         allow_insecure: false,
         labels: BTreeMap::new(),
+        reserve: Default::default(),
         origin: crate::model::registration::HostOrigin::File,
     }
 }
@@ -481,4 +482,31 @@ fn what_stands_on_an_object_is_found_by_index_as_by_looking_at_everything() {
         }
     }
     assert!(found > 10, "{found}");
+}
+
+/// REQ-CM-FUN-24: what a host keeps for itself is told and not available, of the host and of the cluster.
+#[test]
+fn what_settings_reserve_is_not_available() {
+    let mut story = Story::new(&[]);
+    let reserve = crate::model::registration::HostReserve { cpus: 2, memory_bytes: 8 << 30 };
+    let evidence = story.evidence(ChangeSource::ManagementOperation);
+    let endpoints = [("qemu".to_owned(), "qemu+ssh://a/system".to_owned())];
+    let registration = HostRegistration { reserve, ..registration("a") };
+    story.inventory.add_host(&evidence, registration, Profile::Monitor, Vec::new(), &endpoints);
+    story.connect("a", 1);
+    let mut facts = HostFacts::default();
+    facts.cpu.logical_cpus = 16;
+    facts.memory_total_bytes = 64 << 30;
+    story.see("a", 1, vec![Fact::Host(Box::new(facts)), running(1)]);
+    story.inventory.tick(Timestamp(story.now * 1_000_000));
+    let host = story.inventory.object(&Name::host(&host("a"))).unwrap();
+    let Body::Host(host) = &host.body else { panic!("a host") };
+    let (vcpus, memory) = (host.volatile.capacity.vcpus.unwrap(), host.volatile.capacity.memory_bytes.unwrap());
+    let ratio = crate::model::capacity::Overcommit::default();
+    assert_eq!((vcpus.total, vcpus.reserved, vcpus.allocated), (16, 2, 2));
+    assert_eq!(vcpus.available, (14.0 * ratio.cpu) as u64 - 2);
+    assert_eq!((memory.reserved, memory.available), (8 << 30, (64 << 30) - (8 << 30) - (1 << 30)));
+    let cluster = story.inventory.object(&Name::cluster()).unwrap();
+    let Body::Cluster(cluster) = &cluster.body else { panic!("the cluster") };
+    assert_eq!(cluster.volatile.capacity.memory_bytes.unwrap().reserved, 8 << 30);
 }

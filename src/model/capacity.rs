@@ -9,23 +9,32 @@ pub struct Amount {
     pub total: u64,
     /// Promised to virtual machines or volumes that exist.
     pub allocated: u64,
-    /// `total × overcommit − allocated`, never below zero.
+    /// `(total − reserved) × overcommit − allocated`, never below zero.
     pub available: u64,
     /// The ratio used for `available`.
     pub overcommit: f64,
+    /// Part of the total that settings keep for the host itself.
+    #[serde(default)]
+    pub reserved: u64,
 }
 
 impl Amount {
-    /// The amount that follows from total, allocation and overcommit ratio.
+    /// The amount that follows from total, allocation and overcommit ratio, with nothing reserved.
+    pub fn new(total: u64, allocated: u64, overcommit: f64) -> Self {
+        Self::reserving(total, allocated, overcommit, 0)
+    }
+
+    /// The same with a part that is kept for the host itself; at most the total.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         clippy::cast_precision_loss,
         reason = "capacities lie far below 2^53 and ratios are checked to be positive"
     )]
-    pub fn new(total: u64, allocated: u64, overcommit: f64) -> Self {
-        let limit = (total as f64 * overcommit) as u64;
-        Self { total, allocated, available: limit.saturating_sub(allocated), overcommit }
+    pub fn reserving(total: u64, allocated: u64, overcommit: f64, reserved: u64) -> Self {
+        let reserved = reserved.min(total);
+        let limit = ((total - reserved) as f64 * overcommit) as u64;
+        Self { total, allocated, available: limit.saturating_sub(allocated), overcommit, reserved }
     }
 }
 

@@ -36,6 +36,17 @@ impl Profile {
     }
 }
 
+/// What the settings keep of a host for the host itself (REQ-CM-FUN-24): it is not available to machines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostReserve {
+    /// Logical CPUs.
+    #[serde(default)]
+    pub cpus: u32,
+    /// Memory in bytes, huge pages included.
+    #[serde(default)]
+    pub memory_bytes: u64,
+}
+
 /// How one host is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostRegistration {
@@ -55,6 +66,9 @@ pub struct HostRegistration {
     /// Labels of the host.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// What machines may not have of the host.
+    #[serde(default)]
+    pub reserve: HostReserve,
     /// Who owns this registration.
     #[serde(default)]
     pub origin: HostOrigin,

@@ -7,7 +7,7 @@ use super::published::Published;
 use super::request::{Call, called, context, name_of_class};
 use crate::engine::{CommandContext, EngineHandle, LockRequest, ProbeReport};
 use crate::model::name::HostId;
-use crate::model::registration::{HostOrigin, HostRegistration, Profile};
+use crate::model::registration::{HostOrigin, HostRegistration, HostReserve, Profile};
 use crate::model::{Name, Object, ObjectClass};
 use crate::wire::convert::{self, Detail, Served, resource};
 use crate::wire::v1;
@@ -213,6 +213,8 @@ fn registration(request: &v1::RegisterHostRequest) -> Result<HostRegistration, F
         profile: convert::profile_from(profile),
         allow_insecure: request.allow_insecure,
         labels: request.labels.clone(),
+        // What is reserved is said in the files of the host.
+        reserve: HostReserve::default(),
         origin: HostOrigin::Api,
     })
 }

@@ -55,6 +55,7 @@ pub fn list_status(status: &ListStatus) -> v1::ListStatus {
         Some(StatusReason::Starting) => Reason::Starting,
         Some(StatusReason::Store) => Reason::Store,
         Some(StatusReason::LogReset) => Reason::LogReset,
+        Some(StatusReason::Restarted) => Reason::Restarted,
     };
     v1::ListStatus {
         state: state.into(),

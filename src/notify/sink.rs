@@ -122,7 +122,7 @@ impl Sink {
             heartbeat: Some(HEARTBEAT),
             ..SubscriptionOptions::default()
         };
-        let selector = Selector { classes: vec![ObjectClass::Alarm], matches: None };
+        let selector = Selector { classes: vec![ObjectClass::Alarm], matches: None, choice: None };
         Subscription::start(Arc::clone(&self.log), selector, options)
     }
 

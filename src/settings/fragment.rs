@@ -149,4 +149,13 @@ pub(super) struct HostTable {
     pub(super) profile: Option<String>,
     pub(super) allow_insecure: bool,
     pub(super) labels: BTreeMap<String, String>,
+    pub(super) reserve: ReserveTable,
+}
+
+/// What is kept of a host for the host itself.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ReserveTable {
+    pub(super) cpus: u32,
+    pub(super) memory: Option<String>,
 }

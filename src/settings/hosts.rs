@@ -5,6 +5,15 @@ use super::fragment::HostTable;
 use super::profile::{Profile, parse_profile};
 use std::collections::BTreeMap;
 
+/// What is kept of a host for the host itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReserveSetting {
+    /// Logical CPUs.
+    pub cpus: u32,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+}
+
 /// One host of the settings. Addresses are checked further when they are opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostSetting {
@@ -20,6 +29,8 @@ pub struct HostSetting {
     pub allow_insecure: bool,
     /// Labels.
     pub labels: BTreeMap<String, String>,
+    /// What machines may not have.
+    pub reserve: ReserveSetting,
     /// File or `command line`.
     pub place: String,
 }
@@ -39,6 +50,8 @@ impl HostSetting {
         };
         let profile =
             table.profile.map(|text| parse_profile(&text).map_err(|reason| invalid("profile", reason))).transpose()?;
+        let memory = table.reserve.memory.as_deref().map(parse_size).transpose();
+        let memory_bytes = memory.map_err(|reason| invalid("reserve.memory", reason))?.unwrap_or_default();
         Ok(Self {
             id,
             uris,
@@ -46,6 +59,7 @@ impl HostSetting {
             profile,
             allow_insecure: table.allow_insecure,
             labels: table.labels,
+            reserve: ReserveSetting { cpus: table.reserve.cpus, memory_bytes },
             place: place.to_owned(),
         })
     }
@@ -85,6 +99,20 @@ pub(super) fn merged(hosts: Vec<HostSetting>) -> Result<Vec<HostSetting>, Settin
         }
     }
     Ok(by_id.into_values().collect())
+}
+
+/// Reads `8GiB`, `512MiB` or `1TiB`.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let (number, unit) = text.split_at(text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len()));
+    let factor: Option<u64> = match unit.trim() {
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        "TiB" => Some(1 << 40),
+        _ => None,
+    };
+    let bytes = number.parse::<u64>().ok().zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
+    bytes.ok_or_else(|| format!("{text:?} must be a size like \"8GiB\""))
 }
 
 fn checked_id(id: &str) -> Result<String, String> {

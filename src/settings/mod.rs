@@ -16,7 +16,7 @@ mod validated;
 pub use alarms::{AlarmProfileSetting, AlarmSettings, Severity};
 pub use error::SettingsError;
 pub use files::{Inputs, load};
-pub use hosts::{HostSetting, parse_host_argument};
+pub use hosts::{HostSetting, ReserveSetting, parse_host_argument};
 pub use notify::{HttpSetting, NotifyKind, NotifySetting};
 pub use profile::Profile;
 pub use validated::{Credential, Listener, Metrics, OutsideChanges, Settings};

@@ -159,3 +159,15 @@ fn the_command_line_wins_over_files() {
     let bad = Inputs { listen: vec!["udp:1".into()], ..given };
     assert!(load(&bad).unwrap_err().to_string().contains("--listen"));
 }
+
+#[test]
+fn a_host_may_keep_a_part_for_itself() {
+    let host = |reserve: &str| read(&format!("[[host]]\nid = 'a'\nuri = 'sim://'\nreserve = {reserve}\n"));
+    let settings = host("{ cpus = 2, memory = '8GiB' }").unwrap();
+    assert_eq!((settings.hosts[0].reserve.cpus, settings.hosts[0].reserve.memory_bytes), (2, 8 << 30));
+    assert_eq!(read("[[host]]\nuri = 'sim://'\n").unwrap().hosts[0].reserve.memory_bytes, 0);
+    for bad in ["{ memory = '8' }", "{ memory = 'GiB' }", "{ memory = '99999999TiB' }", "{ disk = 1 }"] {
+        let error = host(bad).unwrap_err().to_string();
+        assert!(error.contains("reserve"), "{bad}: {error}");
+    }
+}

@@ -60,6 +60,7 @@ fn host() -> HostRegistration {
         profile: None,
         allow_insecure: false,
         labels: [("rack".to_owned(), "r12".to_owned())].into(),
+        reserve: Default::default(),
         origin: HostOrigin::Api,
     }
 }

@@ -55,6 +55,7 @@ fn endpoint(uri: &str) -> Arc<dyn Hypervisor> {
         profile: None,
         allow_insecure: true,
         labels: BTreeMap::new(),
+        reserve: Default::default(),
         origin: HostOrigin::File,
     };
     opener.expect("the event loop starts").open(&registration).expect("a good registration").remove(0).hypervisor

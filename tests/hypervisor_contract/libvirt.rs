@@ -17,6 +17,7 @@ pub fn endpoint(uri: &str, profile: Profile) -> Arc<dyn Hypervisor> {
         profile: None,
         allow_insecure: false,
         labels: BTreeMap::new(),
+        reserve: Default::default(),
         origin: HostOrigin::File,
     };
     opener.open(&registration).expect("a good registration").remove(0).hypervisor

@@ -25,6 +25,7 @@ impl Sim {
             profile: None,
             allow_insecure: false,
             labels: BTreeMap::new(),
+            reserve: Default::default(),
             origin: HostOrigin::File,
         };
         let endpoint = opener.open(&registration).expect("good registration").remove(0).hypervisor;

@@ -21,16 +21,36 @@ struct AlarmWatcher {
     stream: Streaming<v1::WatchAlarmsResponse>,
     number: u64,
     position: v1::StreamPosition,
+    synchronized: bool,
+    greeted: bool,
 }
 
 impl AlarmWatcher {
     async fn start(server: &TestServer, filter: &str, options: v1::StreamOptions) -> Result<Self, Status> {
-        let request = v1::WatchAlarmsRequest { filter: filter.into(), options: Some(options) };
-        let stream = server.alarms().await.watch_alarms(request).await?.into_inner();
-        Ok(Self { stream, number: 0, position: v1::StreamPosition::default() })
+        let request = v1::WatchAlarmsRequest { filter: filter.into(), options: Some(options), ..Default::default() };
+        Self::of(server, request).await
     }
 
+    async fn of(server: &TestServer, request: v1::WatchAlarmsRequest) -> Result<Self, Status> {
+        let stream = server.alarms().await.watch_alarms(request).await?.into_inner();
+        Ok(Self { stream, number: 0, position: v1::StreamPosition::default(), synchronized: false, greeted: false })
+    }
+
+    /// The next message but the heartbeat at once after the first `sync_complete`.
     async fn next(&mut self) -> Result<Option<Message>, Status> {
+        let message = self.read().await?;
+        let greets = self.synchronized && !self.greeted;
+        self.synchronized |= matches!(message, Some(Message::SyncComplete(_)));
+        match message {
+            Some(Message::Heartbeat(_)) if greets => {
+                self.greeted = true;
+                self.read().await
+            }
+            message => Ok(message),
+        }
+    }
+
+    async fn read(&mut self) -> Result<Option<Message>, Status> {
         let answer = tokio::time::timeout(PATIENCE, self.stream.message()).await.expect("a message in time")?;
         let Some(answer) = answer else { return Ok(None) };
         self.number += 1;
@@ -332,4 +352,29 @@ async fn a_stopping_daemon_releases_pollers() {
     server.stopped().await;
     let error = waiting.await.unwrap().unwrap_err();
     assert_eq!((error.code(), reason(&error)), (Code::Unavailable, "SERVER_SHUTDOWN".into()));
+}
+
+#[tokio::test]
+async fn only_the_chosen_kinds_of_alarm_changes_are_sent() {
+    use v1::AlarmNotificationType as Type;
+    let mut script = Script::new("e1");
+    script.put_alarm(&alarm(1), crashed(1));
+    let server = TestServer::scripted(&script.log).await;
+    let request = |types: &[Type], mode: v1::DeliveryMode| v1::WatchAlarmsRequest {
+        options: Some(v1::StreamOptions { delivery_mode: mode.into(), ..Default::default() }),
+        notification_types: types.iter().map(|one| i32::from(*one)).collect(),
+        ..Default::default()
+    };
+    let wanted = [Type::NewAlarm, Type::ClearedAlarm];
+    let mut watcher = AlarmWatcher::of(&server, request(&wanted, v1::DeliveryMode::Unspecified)).await.unwrap();
+    assert_eq!(watcher.synchronize().await.len(), 1, "a snapshot is no notification");
+    script.put_alarm(&alarm(1), Alarm { acknowledgement: Some(note()), ..crashed(1) });
+    script.put_alarm(&alarm(1), Alarm { acknowledgement: Some(note()), text: "worse".into(), ..crashed(1) });
+    script.put_alarm(&alarm(1), Alarm { acknowledgement: Some(note()), ..cleared(1) });
+    assert_eq!(watcher.told().await, (Kind::Cleared, alarm(1).to_string()));
+    script.remove(&alarm(1));
+    script.put_alarm(&alarm(2), crashed(2));
+    assert_eq!(watcher.told().await, (Kind::Raised, alarm(2).to_string()));
+    let refused = AlarmWatcher::of(&server, request(&wanted, v1::DeliveryMode::State)).await.err().unwrap();
+    assert_eq!(reason(&refused), "INVALID_FIELD");
 }

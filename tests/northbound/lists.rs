@@ -192,6 +192,39 @@ async fn relations_are_followed_both_ways() {
     assert!(backward.next_page_token.is_empty());
 }
 
+/// REQ-CM-FUN-44: objects and relations of every page belong to one position.
+#[tokio::test]
+async fn the_topology_is_exported_with_its_relations() {
+    let mut script = Script::new("e1");
+    script.populate();
+    let server = TestServer::scripted(&script.log).await;
+    let mut client = server.inventory().await;
+    let mut told = Vec::new();
+    let mut page_token = String::new();
+    let mut objects = 0;
+    loop {
+        let request =
+            v1::ListManagedObjectsRequest { include_relations: true, page_size: 3, page_token, ..Default::default() };
+        let page = client.list_managed_objects(request).await.unwrap().into_inner();
+        assert_eq!(page.position.unwrap().sequence, script.log.head());
+        let here: Vec<&str> = page.objects.iter().map(|object| object.name.as_str()).collect();
+        assert!(page.relations.iter().all(|one| here.contains(&one.source.as_str())), "with its source");
+        objects += page.objects.len();
+        told.extend(page.relations.into_iter().map(|one| (one.source.clone(), one.relation(), one.target)));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(objects, 11);
+    let runs_on = (vm(1).to_string(), v1::Relation::RunsOn, "hosts/kvm-07".to_owned());
+    assert!(told.contains(&runs_on), "{told:?}");
+    let of_machine = told.iter().filter(|(source, ..)| *source == vm(1).to_string()).count();
+    assert_eq!(of_machine, 3, "as listRelated tells them");
+    let plain = client.list_managed_objects(v1::ListManagedObjectsRequest::default()).await.unwrap().into_inner();
+    assert!(plain.relations.is_empty(), "only if asked for");
+}
+
 #[tokio::test]
 async fn capacity_is_of_what_has_one() {
     let mut script = Script::new("e1");

@@ -68,6 +68,13 @@ impl Script {
         self.put_with(name, body, vec![attribute])
     }
 
+    /// The same, with a change of the attribute of a path.
+    pub fn put_path(&mut self, name: &Name, body: Body, path: &str) -> u64 {
+        let attribute =
+            AttributeChange { path: path.into(), old: serde_json::json!("kvm-07"), new: serde_json::json!("kvm-08") };
+        self.put_with(name, body, vec![attribute])
+    }
+
     /// Publishes an alarm; what differs from its last state is told as the engine would.
     pub fn put_alarm(&mut self, name: &Name, alarm: Alarm) -> u64 {
         let known = self.objects.get(name).map(|object| serde_json::to_value(&object.body).unwrap());

@@ -20,6 +20,9 @@ pub struct Watcher {
     /// Revision by name.
     pub copy: BTreeMap<String, u64>,
     in_snapshot: bool,
+    /// The heartbeat at once after the first `sync_complete` (REQ-NTF-FUN-06), which [`Self::next`] passes over.
+    pub greeting: Option<v1::Heartbeat>,
+    synchronized: bool,
 }
 
 impl Watcher {
@@ -34,12 +37,28 @@ impl Watcher {
             position: v1::StreamPosition::default(),
             copy: BTreeMap::new(),
             in_snapshot: false,
+            greeting: None,
+            synchronized: false,
         })
+    }
+
+    /// The next message but the greeting.
+    pub async fn next(&mut self) -> Result<Option<Message>, Status> {
+        let message = self.read().await?;
+        let greets = self.synchronized && self.greeting.is_none();
+        self.synchronized |= matches!(message, Some(Message::SyncComplete(_)));
+        match message {
+            Some(Message::Heartbeat(beat)) if greets => {
+                self.greeting = Some(beat);
+                self.read().await
+            }
+            message => Ok(message),
+        }
     }
 
     /// The next message, checked: numbers without a gap (S9), positions that never go back (S5),
     /// revisions that only grow (S6).
-    pub async fn next(&mut self) -> Result<Option<Message>, Status> {
+    async fn read(&mut self) -> Result<Option<Message>, Status> {
         let answer = tokio::time::timeout(PATIENCE, self.stream.message()).await.expect("a message in time")?;
         let Some(answer) = answer else { return Ok(None) };
         self.number += 1;

@@ -3,6 +3,7 @@
 mod alarm_pages;
 mod alarms;
 mod alarms_pending;
+mod contract;
 mod imports;
 mod mapping;
 mod meaning;

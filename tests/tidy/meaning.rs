@@ -237,6 +237,7 @@ impl Story {
             profile: None,
             allow_insecure: false,
             labels: BTreeMap::new(),
+            reserve: Default::default(),
             origin: HostOrigin::File,
         };
         let key = endpoint();

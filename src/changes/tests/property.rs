@@ -69,7 +69,12 @@ fn subscribe(writer: &Writer, wish: &Wish, after: Option<u64>) -> Subscription {
         heartbeat: Some(Duration::from_millis(700)),
         ..SubscriptionOptions::default()
     };
-    Subscription::start(Arc::clone(&writer.log), Selector { classes: wish.classes.clone(), matches }, options).unwrap()
+    Subscription::start(
+        Arc::clone(&writer.log),
+        Selector { classes: wish.classes.clone(), matches, choice: None },
+        options,
+    )
+    .unwrap()
 }
 
 async fn play(steps: Vec<Step>, wish: Wish) {
@@ -139,7 +144,7 @@ async fn resumed(log: &Arc<ChangeLog>, classes: &[ObjectClass], after: u64) -> O
         once: true,
         ..SubscriptionOptions::default()
     };
-    let selector = Selector { classes: classes.to_vec(), matches: None };
+    let selector = Selector { classes: classes.to_vec(), matches: None, choice: None };
     let mut subscription = Subscription::start(Arc::clone(log), selector, options).unwrap();
     let mut told = Vec::new();
     let mut last = 0;
@@ -205,7 +210,7 @@ fn draining_without_heartbeats_ends() {
     runtime.block_on(async {
         let writer = Writer::new();
         let options = SubscriptionOptions::default();
-        let selector = Selector { classes: Vec::new(), matches: None };
+        let selector = Selector { classes: Vec::new(), matches: None, choice: None };
         let mut subscription = Subscription::start(Arc::clone(&writer.log), selector, options).unwrap();
         assert_eq!(drain(&mut subscription, &mut Copy::default()).await.len(), 2);
     });

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 fn all() -> Selector {
-    Selector { classes: Vec::new(), matches: None }
+    Selector { classes: Vec::new(), matches: None, choice: None }
 }
 
 fn colored(color: &'static str) -> Selector {
-    Selector { classes: Vec::new(), matches: Some(Arc::new(move |object| color_of(object) == color)) }
+    Selector { classes: Vec::new(), matches: Some(Arc::new(move |object| color_of(object) == color)), choice: None }
 }
 
 fn resume(sequence: u64) -> SubscriptionOptions {

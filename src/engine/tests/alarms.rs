@@ -1,6 +1,7 @@
 //! Alarms through the engine: committed, published, acted on.
 
-use super::{Rig, a, context, now, registration, rig};
+use super::{Rig, a, context, now, registration, rig, rig_after};
+use crate::changes::{ListCondition, StatusReason};
 use crate::engine::{Cause, CommandContext, CommandError, LinkState, LockRequest, Report};
 use crate::fault::catalogue::AlarmType;
 use crate::fault::{Finding, Sign};
@@ -194,5 +195,40 @@ async fn a_full_disk_and_own_conditions_are_alarms_of_the_vrm() {
     let finding = Finding::new(AlarmType::SettingsRejected, &Name::vrm(), "hosts.d/b.toml is no host");
     rig.handle.own_conditions(vec![Sign::Present(Box::new(finding))]).await;
     wait_for(&rig, |alarms| alarms.iter().any(|(_, alarm)| alarm.alarm_type == "settingsRejected")).await;
+    rig.end().await;
+}
+
+/// REQ-FM-FUN-23: whoever looks is told that the list is incomplete, of which hosts, and that it was begun anew.
+#[tokio::test]
+async fn an_incomplete_and_a_rebuilt_list_are_told_with_reason_and_scope() {
+    let directory = tempfile::tempdir().unwrap();
+    let rig = rig_after(directory.path(), true);
+    rig.handle.configure_hosts(Vec::new(), false).await.unwrap();
+    let rebuilt = rig.log.status();
+    assert_eq!((rebuilt.condition, rebuilt.reason), (ListCondition::Rebuilt, Some(StatusReason::LogReset)));
+    assert!(rebuilt.alignment_required);
+    rig.handle.configure_hosts(vec![registration("a", "")], false).await.unwrap();
+    let starting = rig.log.status();
+    assert_eq!((starting.condition, starting.reason), (ListCondition::PotentiallyFaulty, Some(StatusReason::Starting)));
+    assert_eq!(starting.scope, ["hosts/a"]);
+    rig.end().await;
+    // REQ-RES-FUN-05: after a restart the list is rebuilt when everything was read, then reliable.
+    let rig = rig_with_host(directory.path()).await;
+    assert_eq!(rig.log.status().reason, Some(StatusReason::Starting));
+    let states = [(LinkState::Synchronizing, 1), (LinkState::Connected, 1)];
+    for (state, generation) in states {
+        let report = Report::Link { key: key(), time: now(), state, generation, hypervisor: None };
+        rig.handle.report_urgent(report).await;
+    }
+    let mut seen = Vec::new();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while seen.last() != Some(&ListCondition::Reliable) && Instant::now() < deadline {
+        let condition = rig.log.status().condition;
+        if seen.last() != Some(&condition) {
+            seen.push(condition);
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(seen, [ListCondition::PotentiallyFaulty, ListCondition::Rebuilt, ListCondition::Reliable]);
     rig.end().await;
 }

@@ -273,6 +273,34 @@ fn what_comes_and_goes_is_held_and_says_so() {
     assert!(!stage.the("vmPausedIoError").1.is_active());
 }
 
+/// REQ-FM-FUN-19: a profile says when a condition of its types toggles.
+#[test]
+fn a_profile_says_when_a_condition_toggles() {
+    let flap = |stage: &mut Stage, times: usize| {
+        for _ in 0..times {
+            stage.machine(2, "b", RunState::Paused, RunStateReason::IoError);
+            stage.machine(2, "b", RunState::Running, RunStateReason::Booted);
+            stage.pass(5);
+        }
+    };
+    let profiled = |count: f64, seconds: f64| {
+        let mut stage = site();
+        let thresholds = [("toggle.count".to_owned(), count), ("toggle.seconds".to_owned(), seconds)].into();
+        let profile = AlarmProfile { matches: matching("vmPausedIoError"), thresholds, ..AlarmProfile::default() };
+        let name = Name::new("alarmProfiles/t");
+        stage.command(AlarmCommand::PutProfile { name, create: true, profile: Box::new(profile) }).expect("taken");
+        stage
+    };
+    let mut early = profiled(2.0, 60.0);
+    flap(&mut early, 3);
+    assert!(early.the("vmPausedIoError").1.is_active(), "the third return is held");
+    early.pass(61);
+    assert!(!early.the("vmPausedIoError").1.is_active(), "for the window of the profile");
+    let mut never = profiled(0.0, 600.0);
+    flap(&mut never, 8);
+    assert!(!never.the("vmPausedIoError").1.is_active(), "switched off");
+}
+
 #[test]
 fn related_alarms_are_acted_on_once_each() {
     let mut stage = site();

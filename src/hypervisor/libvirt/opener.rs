@@ -102,6 +102,7 @@ mod tests {
             profile: None,
             allow_insecure: false,
             labels: BTreeMap::new(),
+            reserve: Default::default(),
             origin: HostOrigin::File,
         }
     }

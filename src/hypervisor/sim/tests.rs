@@ -30,6 +30,7 @@ fn registration(id: &str, uri: &str) -> HostRegistration {
         profile: None,
         allow_insecure: false,
         labels: BTreeMap::from([("zone".to_owned(), "lab".to_owned())]),
+        reserve: Default::default(),
         origin: HostOrigin::File,
     }
 }

@@ -36,6 +36,8 @@ impl Alarms {
         options.once = false;
         let mut opening = opening(request.filter, options)?;
         let waits = opening.options.heartbeat.is_some();
+        // Here a heartbeat says that the wait is over.
+        opening.options.first_beat = false;
         if continues {
             opening.options.mode = DeliveryMode::State;
         }

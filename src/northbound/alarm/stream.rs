@@ -8,7 +8,9 @@ use crate::northbound::auth::Caller;
 use crate::northbound::failure::Failure;
 use crate::northbound::listing::object_filter;
 use crate::northbound::published::Published;
-use crate::northbound::watch::{Answers, Opening, Payload, Said, effective_options, envelope, subscription_options};
+use crate::northbound::watch::{
+    Answers, Opening, Payload, Said, alarm_choice, effective_options, envelope, mode_of_choice, subscription_options,
+};
 use crate::wire::convert::{self, Detail};
 use crate::wire::v1;
 use v1::alarm_change::Kind;
@@ -54,7 +56,9 @@ impl Payload for AlarmPayload {
 impl Alarms {
     pub(super) fn watch(&self, caller: &Caller, request: v1::WatchAlarmsRequest) -> Result<AlarmAnswers, Failure> {
         let options = request.options.unwrap_or_default();
-        self.watching.open::<AlarmPayload>(caller, opening(request.filter, options)?)
+        mode_of_choice(&request.notification_types, &options, DeliveryMode::Transitions)?;
+        let choice = alarm_choice(&request.notification_types)?;
+        self.watching.open::<AlarmPayload>(caller, Opening { choice, ..opening(request.filter, options)? })
     }
 }
 
@@ -63,7 +67,8 @@ pub(super) fn opening(filter_text: String, options: v1::StreamOptions) -> Result
     let options = subscription_options(options, DeliveryMode::Transitions)?;
     let effective = effective_options(&options);
     let filter = object_filter(&filter_text, &[ObjectClass::Alarm])?;
-    Ok(Opening { classes: vec![ObjectClass::Alarm], filter, filter_text, kinds: Vec::new(), options, effective })
+    let classes = vec![ObjectClass::Alarm];
+    Ok(Opening { classes, filter, filter_text, kinds: Vec::new(), options, effective, choice: None })
 }
 
 /// What the message says.

@@ -100,6 +100,9 @@ fn numbers(numbers: &[u32]) -> Value<'static> {
     Value::Texts(numbers.iter().map(|number| Cow::Owned(number.to_string())).collect())
 }
 
+/// Label that names the resource group of an object.
+const GROUP_LABEL: &str = "vrm.group";
+
 static COMMON: &[Field<Object>] = &[
     common("name", Kind::Text, |o| Value::text(o.name.as_str())),
     common("uid", Kind::Text, |o| Value::made(o.uid.to_string())),
@@ -111,6 +114,7 @@ static COMMON: &[Field<Object>] = &[
         kind: Kind::Keyed,
         access: Access::Keyed(|o, key| o.labels().remove(key).map_or(Value::Absent, Value::made)),
     },
+    common("resource_group", Kind::Text, |o| Value::made(o.labels().remove(GROUP_LABEL).unwrap_or_default())),
     common("user_label", Kind::Text, |o| Value::text(&o.annotations.user_label)),
     common("service_refs", Kind::Texts, |o| Value::texts(&o.annotations.service_refs)),
     common("expectation", word!(Expectation, "EXPECTATION_"), |o| match o.annotations.expectation {

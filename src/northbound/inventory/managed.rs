@@ -2,6 +2,7 @@
 
 use super::attributes::Attributes;
 use super::reader::Inventory;
+use crate::model::relation::{Relation, relations};
 use crate::model::{Name, Object, ObjectClass};
 use crate::northbound::failure::Failure;
 use crate::northbound::limits;
@@ -9,7 +10,7 @@ use crate::northbound::listing::{PageArguments, PageStart, object_filter};
 use crate::northbound::published;
 use crate::northbound::request::any_name;
 use crate::northbound::watch;
-use crate::wire::convert::{Detail, managed_object};
+use crate::wire::convert::{self, Detail, managed_object};
 use crate::wire::v1;
 use prost::Message;
 use std::ops::ControlFlow;
@@ -56,7 +57,7 @@ impl Inventory {
                 scope.base.as_str(),
                 &format!("{}/{}", request.scope, request.level),
                 &request.filter,
-                &format!("{:?}/{:?}", request.classes, request.attributes),
+                &format!("{:?}/{:?}/{}", request.classes, request.attributes, request.include_relations),
             ],
         )?;
         let now = (self.published.now)();
@@ -80,9 +81,24 @@ impl Inventory {
                 break;
             }
             response.objects.push(message);
+            if request.include_relations {
+                let relations = self.relations_of(object);
+                bytes += relations.iter().map(Message::encoded_len).sum::<usize>();
+                response.relations.extend(relations);
+            }
             last = Some(object);
         }
         Ok(response)
+    }
+
+    /// What begins at an object.
+    fn relations_of(&self, object: &Object) -> Vec<v1::ObjectRelation> {
+        let relation = |(relation, target): (Relation, Name)| v1::ObjectRelation {
+            source: object.name.to_string(),
+            relation: convert::relation(relation),
+            target: target.to_string(),
+        };
+        relations(object, self.published.log.as_ref()).into_iter().map(relation).collect()
     }
 
     /// The objects of the page and one more, by class and name, and how many match altogether.

@@ -3,12 +3,14 @@
 //! What is streamed is a [`Payload`]: resources here, alarms in `northbound::alarm`. Everything else
 //! is the same for all.
 
+mod choice;
 mod options;
 mod payload;
 mod resources;
 mod speaker;
 mod stream;
 
+pub(super) use choice::{alarm_choice, mode_of_choice};
 pub(super) use options::{effective_options, subscription_options};
 pub(super) use payload::{Payload, Said, envelope};
 pub use resources::ResourceAnswers;

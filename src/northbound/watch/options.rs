@@ -42,12 +42,14 @@ pub fn subscription_options(
         heartbeat,
         dampening: if mode == DeliveryMode::State { dampening.min(limits::DAMPENING_MOST) } else { Duration::ZERO },
         once: options.once,
+        first_beat: heartbeat.is_some(),
     })
 }
 
 /// The options in force, as the first message tells them.
 pub fn effective_options(options: &SubscriptionOptions) -> v1::StreamOptions {
-    let SubscriptionOptions { resume_after, updates_only, mode, gap_policy, heartbeat, dampening, once } = options;
+    let SubscriptionOptions { resume_after, updates_only, mode, gap_policy, heartbeat, dampening, once, first_beat: _ } =
+        options;
     v1::StreamOptions {
         resume_after: resume_after.clone().map(published::position),
         updates_only: *updates_only && resume_after.is_none(),

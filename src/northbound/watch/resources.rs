@@ -1,5 +1,6 @@
 //! `WatchResources`: managed objects and their changes.
 
+use super::choice::{mode_of_choice, resource_choice};
 use super::options::{effective_options, subscription_options};
 use super::payload::{Payload, Said, envelope};
 use super::stream::{Answers, Opening, Watching};
@@ -68,12 +69,15 @@ impl Watching {
     /// `INVALID_FIELD`, `INVALID_FILTER`, and those of [`Watching::open`].
     pub fn resources(&self, caller: &Caller, request: v1::WatchResourcesRequest) -> Result<ResourceAnswers, Failure> {
         let classes = classes(&request.kinds)?;
-        let options = subscription_options(request.options.unwrap_or_default(), DeliveryMode::State)?;
+        let options = request.options.unwrap_or_default();
+        let mode = mode_of_choice(&request.notification_types, &options, DeliveryMode::State)?;
+        let choice = resource_choice(&request.notification_types)?;
+        let options = subscription_options(options, mode)?;
         let filter = object_filter(&request.filter, &classes)?;
         let effective = effective_options(&options);
         self.open::<Resources>(
             caller,
-            Opening { classes, filter, filter_text: request.filter, kinds: request.kinds, options, effective },
+            Opening { classes, filter, filter_text: request.filter, kinds: request.kinds, options, effective, choice },
         )
     }
 }

@@ -5,7 +5,9 @@
 
 use super::payload::Payload;
 use super::speaker::{Speaker, cannot_resume};
-use crate::changes::{Condition, DeliveryKind, Selector, StreamEvent, StreamItem, Subscription, SubscriptionOptions};
+use crate::changes::{
+    Choice, Condition, DeliveryKind, Selector, StreamEvent, StreamItem, Subscription, SubscriptionOptions,
+};
 use crate::model::{Object, ObjectClass};
 use crate::northbound::auth::{Caller, GateCounters, internal, panic_text};
 use crate::northbound::failure::Failure;
@@ -49,7 +51,6 @@ pub struct Watching {
 pub type Answers<R> = ReceiverStream<Result<R, Status>>;
 
 /// What a stream is to tell.
-#[derive(Debug)]
 pub struct Opening {
     /// Classes; empty for all managed resources.
     pub classes: Vec<ObjectClass>,
@@ -63,6 +64,19 @@ pub struct Opening {
     pub options: SubscriptionOptions,
     /// The same as the first message tells them.
     pub effective: v1::StreamOptions,
+    /// Which transitions; absent: all.
+    pub choice: Option<Choice>,
+}
+
+impl std::fmt::Debug for Opening {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Opening")
+            .field("classes", &self.classes)
+            .field("filter", &self.filter_text)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Watching {
@@ -88,7 +102,7 @@ impl Watching {
         if self.stopping.is_cancelled() {
             return Err(stopping());
         }
-        let Opening { classes, filter, filter_text, kinds, options, effective } = opening;
+        let Opening { classes, filter, filter_text, kinds, options, effective, choice } = opening;
         let now = self.published.now;
         let facts = SessionFacts {
             actor: caller.actor(None)?,
@@ -99,7 +113,7 @@ impl Watching {
             options: effective.clone(),
         };
         let session = self.sessions.enter(&caller.identity, facts)?;
-        let mut selector = Selector { classes, matches: None };
+        let mut selector = Selector { classes, matches: None, choice };
         if !filter.is_empty() {
             let condition: Condition = Arc::new(move |object: &Object| filter.matches(object, now()));
             selector.matches = Some(condition);

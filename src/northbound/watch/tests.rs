@@ -1,9 +1,11 @@
+use super::choice::{alarm_types, mode_of_choice, resource_choice, resource_types};
 use super::options::subscription_options as understood;
 use super::*;
-use crate::changes::{ChangeLog, DeliveryMode, Restored, SubscriptionOptions};
+use crate::changes::{ChangeLog, DeliveryKind, DeliveryMode, Restored, SubscriptionOptions};
+use crate::model::alarm::AlarmState;
 use crate::model::history::{HistoryError, TransitionHistory};
 use crate::model::name::DnScheme;
-use crate::model::{Change, ObjectClass, Timestamp};
+use crate::model::{Alarm, AttributeChange, Body, Change, Name, Object, ObjectClass, Timestamp};
 use crate::northbound::auth::{Caller, Identity, PeerKind, Role};
 use crate::northbound::failure::Failure;
 use crate::northbound::published::Published;
@@ -69,7 +71,7 @@ async fn a_stream_ends_with_its_connections_age() {
         kinds.push(answer.unwrap().message.unwrap());
     }
     let heartbeats = kinds.iter().filter(|kind| matches!(kind, Message::Heartbeat(_))).count();
-    assert_eq!(heartbeats, 3, "one every thirty seconds");
+    assert_eq!(heartbeats, 4, "one at once and one every thirty seconds");
     let Some(Message::Closing(closing)) = kinds.last() else { panic!("no closing: {kinds:?}") };
     assert_eq!(closing.reason(), Closing::MaxAge);
 }
@@ -105,4 +107,58 @@ fn options_are_coerced_or_refused() {
     assert_eq!(silent.heartbeat, None);
     assert!(state_options(options(-1, 0, v1::DeliveryMode::State)).is_err());
     assert!(state_options(v1::StreamOptions { gap_policy: 9, ..Default::default() }).is_err());
+}
+
+#[test]
+fn a_choice_needs_transitions() {
+    let state = v1::StreamOptions { delivery_mode: v1::DeliveryMode::State.into(), ..Default::default() };
+    let open = v1::StreamOptions::default();
+    assert_eq!(mode_of_choice(&[], &state, DeliveryMode::State).unwrap(), DeliveryMode::State);
+    assert_eq!(mode_of_choice(&[], &open, DeliveryMode::State).unwrap(), DeliveryMode::State);
+    assert_eq!(mode_of_choice(&[1], &open, DeliveryMode::State).unwrap(), DeliveryMode::Transitions);
+    assert!(mode_of_choice(&[1], &state, DeliveryMode::State).is_err());
+    assert!(resource_choice(&[]).unwrap().is_none());
+    assert!(resource_choice(&[99]).is_err() && resource_choice(&[0]).is_err());
+}
+
+#[test]
+fn changes_are_classified_by_what_differs() {
+    use v1::AlarmNotificationType as OfAlarms;
+    use v1::ResourceNotificationType as OfResources;
+    let of = |paths: &[&str]| -> Vec<AttributeChange> {
+        let change = |path: &&str| AttributeChange {
+            path: (*path).into(),
+            old: serde_json::Value::Null,
+            new: serde_json::Value::Null,
+        };
+        paths.iter().map(change).collect()
+    };
+    let resource = |paths: &[&str]| resource_types(DeliveryKind::Changed, &of(paths));
+    assert_eq!(resource(&["state.operational", "run_state"]), [OfResources::StateChange]);
+    assert_eq!(resource(&["labels"]), [OfResources::AttributeValueChange]);
+    assert_eq!(resource(&["host", "run_state"]), [OfResources::StateChange, OfResources::RelationshipChange]);
+    assert_eq!(resource(&[]), [OfResources::AttributeValueChange]);
+    assert_eq!(resource_types(DeliveryKind::Removed, &[]), [OfResources::ObjectDeletion]);
+    let object = |state| {
+        let alarm = Alarm { state, ..Alarm::default() };
+        Object {
+            name: Name::alarm(uuid::Uuid::nil()),
+            uid: uuid::Uuid::nil(),
+            revision: 1,
+            created_sequence: 1,
+            last_change_sequence: 1,
+            create_time: Timestamp(0),
+            change_time: Timestamp(0),
+            state: Default::default(),
+            annotations: Default::default(),
+            body: Body::Alarm(Box::new(alarm)),
+        }
+    };
+    let alarm = |paths: &[&str], state| alarm_types(DeliveryKind::Changed, &of(paths), &object(state));
+    assert_eq!(alarm(&["state", "history", "clearing"], AlarmState::Cleared), [OfAlarms::ClearedAlarm]);
+    assert_eq!(alarm(&["state", "raise_count"], AlarmState::Active), [OfAlarms::NewAlarm]);
+    assert_eq!(alarm(&["acknowledgement", "history"], AlarmState::Active), [OfAlarms::AckStateChanged]);
+    assert_eq!(alarm(&["perceived_severity", "text"], AlarmState::Active), [OfAlarms::ChangedAlarm]);
+    assert_eq!(alarm(&["root_cause", "root"], AlarmState::Active), [OfAlarms::CorrelationChanged]);
+    assert_eq!(alarm(&["comments"], AlarmState::Active), [OfAlarms::Comments]);
 }

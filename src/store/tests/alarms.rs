@@ -112,7 +112,7 @@ async fn a_resume_over_many_alarm_transitions_reads_every_one_and_no_other() {
         once: true,
         ..SubscriptionOptions::default()
     };
-    let selector = Selector { classes: vec![ObjectClass::Alarm], matches: None };
+    let selector = Selector { classes: vec![ObjectClass::Alarm], matches: None, choice: None };
     let begun = Instant::now();
     let mut subscription = Subscription::start(Arc::new(log), selector, options).unwrap();
     let mut told = 0;

@@ -158,8 +158,8 @@ pub fn capacity(capacity: &Capacity) -> v1::Capacity {
 }
 
 fn amount(amount: Amount) -> v1::Amount {
-    let Amount { total, allocated, available, overcommit } = amount;
-    v1::Amount { total, allocated, available, overcommit }
+    let Amount { total, allocated, available, overcommit, reserved } = amount;
+    v1::Amount { total, allocated, available, overcommit, reserved }
 }
 
 /// A profile from the model's word for it.

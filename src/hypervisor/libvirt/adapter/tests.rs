@@ -18,6 +18,7 @@ fn hypervisor(uri: &str) -> LibvirtHypervisor {
         profile: None,
         allow_insecure: false,
         labels: BTreeMap::new(),
+        reserve: Default::default(),
         origin: HostOrigin::File,
     };
     let target = uri::check(uri, &registration, None::<&Credential>, Profile::Monitor).expect("a good uri");

@@ -19,6 +19,7 @@ fn lanes(uri: &str) -> (Lanes, Arc<Counters>) {
         profile: None,
         allow_insecure: false,
         labels: BTreeMap::new(),
+        reserve: Default::default(),
         origin: HostOrigin::File,
     };
     let target = uri::check(uri, &registration, None, Profile::Monitor).expect("a good uri");

@@ -10,6 +10,7 @@ fn registration() -> HostRegistration {
         profile: None,
         allow_insecure: false,
         labels: BTreeMap::new(),
+        reserve: Default::default(),
         origin: HostOrigin::File,
     }
 }
