@@ -152,6 +152,8 @@ struct Running {
     northbound: super::northbound::Server,
     sinks: NotifyHandle,
     stop_sinks: CancellationToken,
+    measurement_task: JoinHandle<()>,
+    stop_measurement: CancellationToken,
 }
 
 impl Running {
@@ -201,6 +203,8 @@ impl Running {
         );
         let stop_sinks = CancellationToken::new();
         let sinks = start_sinks(settings, &vrm_id, &changes, &engine, &stop_sinks)?;
+        let stop_measurement = CancellationToken::new();
+        let (measurement, measurement_task) = super::measurements::start(&changes, &engine, stop_measurement.clone());
         let parts = super::northbound::Parts {
             vrm_id: &vrm_id,
             changes: &changes,
@@ -209,6 +213,7 @@ impl Running {
             log: &log,
             history: &reader,
             sinks: sinks.figures(),
+            measurements: Arc::new(super::measurements::Measured::new(measurement)),
         };
         let northbound = super::northbound::bind(options, settings, parts).await.map_err(Failure::failed)?;
         let stop_collectors = CancellationToken::new();
@@ -237,6 +242,8 @@ impl Running {
             northbound,
             sinks,
             stop_sinks,
+            measurement_task,
+            stop_measurement,
         })
     }
 
@@ -317,6 +324,10 @@ impl Running {
             self.stop_collectors.cancel();
             if let Err(error) = self.collectors.await {
                 tracing::warn!(%error, "collectors");
+            }
+            self.stop_measurement.cancel();
+            if let Err(error) = self.measurement_task.await {
+                tracing::warn!(%error, "measurement");
             }
             self.stop_engine.cancel();
             if failure.is_none() && !self.engine_task.is_finished() {

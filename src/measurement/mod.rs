@@ -16,6 +16,8 @@ mod thresholds;
 mod vitals;
 mod world;
 
+/// What the table is made of.
+pub use crate::performance::OwnerReadings;
 pub use event::{MeasurementEvent, NoStore, PeriodSink};
 pub use handle::{JobOutcome, MeasurementError, MeasurementHandle, Used};
 pub use inbox::SampleSink;

@@ -14,6 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("inventory", &["model"]),
     ("fault", &["model"]),
+    ("performance", &["model"]),
     ("changes", &["model"]),
     ("store", &["model"]),
     ("host", &["model"]),
@@ -22,11 +23,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("export", &["model"]),
     ("notify", &["model", "changes", "export", "telemetry"]),
     ("engine", &["model", "inventory", "fault", "changes", "store", "hypervisor::port", "telemetry"]),
+    ("measurement", &["model", "performance", "changes", "engine"]),
     ("collect", &["model", "hypervisor::port", "host", "engine"]),
     ("client", &["wire", "model"]),
     ("cli", &["client", "wire", "model", "setup", "export"]),
     ("setup", &["settings", "client", "wire"]),
-    ("northbound", &["model", "changes", "wire", "telemetry", "export", "engine", "hypervisor::port"]),
+    ("northbound", &["model", "changes", "wire", "telemetry", "export", "engine", "measurement", "hypervisor::port"]),
     ("daemon", &["*"]),
 ];
 

@@ -1,0 +1,130 @@
+//! Joins measurement and its history with what is north of them.
+
+use crate::changes::ChangeLog;
+use crate::engine::{CommandContext, CommandError, EngineHandle};
+use crate::measurement::{
+    LatestTable, MeasurementError, MeasurementEvent, MeasurementHandle, MeasurementParts, MeasurementSettings, Moment,
+    NoStore,
+};
+use crate::model::history::HistoryError;
+use crate::model::measurement::{MeasuredKey, MeasurementJob, MeasurementQuery, MeasurementSeries, Owner};
+use crate::model::metric::Metric;
+use crate::model::{Object, Timestamp};
+use crate::northbound::{
+    MeasurementCommand, Measurements, MetricDescription, OrderRefusal, ReportDocument, ReportQuestion, ReportTable,
+};
+use crate::performance::catalogue;
+use crate::performance::job::Refusal;
+use std::sync::{Arc, LazyLock};
+use std::time::{Instant, SystemTime};
+use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// The moment from which this process counts monotonic time.
+static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Starts the task that owns measurements.
+pub(super) fn start(
+    changes: &Arc<ChangeLog>,
+    engine: &EngineHandle,
+    stop: CancellationToken,
+) -> (MeasurementHandle, JoinHandle<()>) {
+    let parts = MeasurementParts {
+        settings: MeasurementSettings::default(),
+        changes: Arc::clone(changes),
+        engine: engine.clone(),
+        store: Arc::new(NoStore),
+        clock: Arc::new(|| Moment { wall: Timestamp::from_system(SystemTime::now()), monotonic: ORIGIN.elapsed() }),
+    };
+    crate::measurement::start(parts, stop)
+}
+
+/// What measures, as the northbound wants it.
+#[derive(Debug)]
+pub(super) struct Measured {
+    handle: MeasurementHandle,
+}
+
+impl Measured {
+    pub(super) fn new(handle: MeasurementHandle) -> Self {
+        Self { handle }
+    }
+}
+
+#[tonic::async_trait]
+impl Measurements for Measured {
+    fn descriptions(&self) -> Vec<MetricDescription> {
+        Metric::ALL.into_iter().map(description).collect()
+    }
+
+    fn snapshot(&self) -> Arc<LatestTable> {
+        self.handle.snapshot()
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<MeasurementEvent> {
+        self.handle.subscribe()
+    }
+
+    fn kept_parts(&self, owner: &Owner) -> Result<Vec<MeasuredKey>, HistoryError> {
+        let table = self.handle.snapshot();
+        let parts = table.owner(owner).map(|readings| readings.parts.as_slice()).unwrap_or_default();
+        Ok(parts.iter().map(|held| MeasuredKey { owner: owner.clone(), part: held.part.clone() }).collect())
+    }
+
+    fn history(&self, _query: &MeasurementQuery) -> Result<Vec<MeasurementSeries>, HistoryError> {
+        Ok(Vec::new())
+    }
+
+    async fn command(
+        &self,
+        context: CommandContext,
+        command: MeasurementCommand,
+    ) -> Result<Option<Arc<Object>>, OrderRefusal> {
+        let validate_only = context.validate_only;
+        let result = match command {
+            MeasurementCommand::PutJob { name: _, create, job } => {
+                self.handle.put_job(context, create, *job).await.map(|made| Some(made.object))
+            }
+            MeasurementCommand::PutMonitor { name: _, create, monitor } => {
+                self.handle.put_monitor(context, create, *monitor).await.map(|made| Some(made.object))
+            }
+            MeasurementCommand::DeleteJob(name) => self.handle.remove_job(context, &name.id()).await.map(|()| None),
+            MeasurementCommand::DeleteMonitor(name) => {
+                self.handle.remove_monitor(context, &name.id()).await.map(|()| None)
+            }
+        };
+        match result {
+            // A record that was only checked is not there to be shown.
+            Err(MeasurementError::Command(CommandError::NotFound { .. })) if validate_only => Ok(None),
+            result => result.map_err(refusal),
+        }
+    }
+
+    fn report(&self, _question: &ReportQuestion) -> Result<ReportTable, HistoryError> {
+        Ok(ReportTable::default())
+    }
+
+    fn document(&self, _document: ReportDocument, _job: &MeasurementJob, _series: &[MeasurementSeries]) -> String {
+        String::new()
+    }
+}
+
+fn description(metric: Metric) -> MetricDescription {
+    let catalogue::MetricDescriptor { meaning, source, standards, visible, core, derived } =
+        catalogue::descriptor(metric).clone();
+    MetricDescription { metric, core, derived, visible, meaning, source, standards }
+}
+
+fn refusal(error: MeasurementError) -> OrderRefusal {
+    match error {
+        MeasurementError::Command(error) => OrderRefusal::Command(error),
+        MeasurementError::Refused(Refusal::Invalid { field, reason }) => OrderRefusal::Invalid { field, reason },
+        MeasurementError::Refused(Refusal::NothingSupported(reason)) => {
+            OrderRefusal::Invalid { field: "metrics".to_owned(), reason }
+        }
+        MeasurementError::Refused(Refusal::NoRoom { wanted, fitting, limit }) => {
+            OrderRefusal::NoRoom { wanted, fitting, limit }
+        }
+    }
+}
