@@ -3,6 +3,7 @@
 use super::instance::{self, LockError};
 use super::opener::SchemeOpener;
 use super::options::{Exit, Options};
+use super::performance::{Kept, Measured};
 use super::sim_control::StreamControl;
 use super::watchdog::Watchdog;
 use super::{hosts, service};
@@ -19,7 +20,7 @@ use crate::model::registration::HostRegistration;
 use crate::model::{Body, Object, ObjectClass, Timestamp};
 use crate::notify::{self, NotifyHandle};
 use crate::settings::{self, Settings};
-use crate::store::{self, Journal, Loaded, StoreHandle};
+use crate::store::{self, Journal, Loaded, MeasurementStore, StoreHandle};
 use crate::telemetry::{self, LogCounters};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -204,7 +205,10 @@ impl Running {
         let stop_sinks = CancellationToken::new();
         let sinks = start_sinks(settings, &vrm_id, &changes, &engine, &stop_sinks)?;
         let stop_measurement = CancellationToken::new();
-        let (measurement, measurement_task) = super::measurements::start(&changes, &engine, stop_measurement.clone());
+        let history = store::MeasurementSettings::default();
+        let (kept, measured) = MeasurementStore::open(&settings.state_directory, history).map_err(Failure::failed)?;
+        let (measurement, measurement_task) =
+            super::performance::start(&changes, &engine, Arc::new(Kept(kept)), stop_measurement.clone());
         let parts = super::northbound::Parts {
             vrm_id: &vrm_id,
             changes: &changes,
@@ -213,7 +217,7 @@ impl Running {
             log: &log,
             history: &reader,
             sinks: sinks.figures(),
-            measurements: Arc::new(super::measurements::Measured::new(measurement)),
+            measurements: Arc::new(Measured::new(measurement, measured)),
         };
         let northbound = super::northbound::bind(options, settings, parts).await.map_err(Failure::failed)?;
         let stop_collectors = CancellationToken::new();

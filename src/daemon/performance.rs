@@ -4,17 +4,20 @@ use crate::changes::ChangeLog;
 use crate::engine::{CommandContext, CommandError, EngineHandle};
 use crate::measurement::{
     LatestTable, MeasurementError, MeasurementEvent, MeasurementHandle, MeasurementParts, MeasurementSettings, Moment,
-    NoStore,
+    PeriodSink,
 };
 use crate::model::history::HistoryError;
-use crate::model::measurement::{MeasuredKey, MeasurementJob, MeasurementQuery, MeasurementSeries, Owner};
-use crate::model::metric::Metric;
+use crate::model::measurement::{
+    MeasuredKey, MeasurementJob, MeasurementQuery, MeasurementSeries, Owner, Part, PeriodResult,
+};
+use crate::model::metric::{MeasuredClass, Metric};
 use crate::model::{Object, Timestamp};
 use crate::northbound::{
     MeasurementCommand, Measurements, MetricDescription, OrderRefusal, ReportDocument, ReportQuestion, ReportTable,
 };
 use crate::performance::catalogue;
 use crate::performance::job::Refusal;
+use crate::store::{MeasurementReader, MeasurementStore};
 use std::sync::{Arc, LazyLock};
 use std::time::{Instant, SystemTime};
 use tokio::sync::broadcast;
@@ -28,13 +31,14 @@ static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 pub(super) fn start(
     changes: &Arc<ChangeLog>,
     engine: &EngineHandle,
+    store: Arc<dyn PeriodSink>,
     stop: CancellationToken,
 ) -> (MeasurementHandle, JoinHandle<()>) {
     let parts = MeasurementParts {
         settings: MeasurementSettings::default(),
         changes: Arc::clone(changes),
         engine: engine.clone(),
-        store: Arc::new(NoStore),
+        store,
         clock: Arc::new(|| Moment { wall: Timestamp::from_system(SystemTime::now()), monotonic: ORIGIN.elapsed() }),
     };
     crate::measurement::start(parts, stop)
@@ -44,11 +48,51 @@ pub(super) fn start(
 #[derive(Debug)]
 pub(super) struct Measured {
     handle: MeasurementHandle,
+    history: MeasurementReader,
 }
 
 impl Measured {
-    pub(super) fn new(handle: MeasurementHandle) -> Self {
-        Self { handle }
+    pub(super) fn new(handle: MeasurementHandle, history: MeasurementReader) -> Self {
+        Self { handle, history }
+    }
+
+    /// Parts of an object that is gone, as the history knows them.
+    fn gone_parts(&self, owner: &Owner) -> Result<Vec<MeasuredKey>, HistoryError> {
+        let classes: &[MeasuredClass] = match (owner, owner.name().class()) {
+            (Owner::Machine(_), _) => &[
+                MeasuredClass::VirtualMachine,
+                MeasuredClass::VirtualCpu,
+                MeasuredClass::VirtualDisk,
+                MeasuredClass::VirtualNic,
+            ],
+            (Owner::Host(_), _) => &[
+                MeasuredClass::Host,
+                MeasuredClass::HostCpu,
+                MeasuredClass::NumaNode,
+                MeasuredClass::HostDisk,
+                MeasuredClass::HostFilesystem,
+                MeasuredClass::HostNic,
+                MeasuredClass::Sensor,
+            ],
+            // The others have no parts.
+            _ => return Ok(vec![MeasuredKey::whole(owner.clone())]),
+        };
+        let mut parts = Vec::new();
+        for class in classes {
+            let objects = self.history.objects(*class, true).map_err(|error| HistoryError(error.to_string()))?;
+            parts.extend(objects.into_iter().map(|object| object.key).filter(|key| key.owner == *owner));
+        }
+        Ok(parts)
+    }
+}
+
+/// Keeps results of periods in the history.
+#[derive(Debug)]
+pub(super) struct Kept(pub(super) MeasurementStore);
+
+impl PeriodSink for Kept {
+    fn append(&self, results: Vec<PeriodResult>) {
+        self.0.append(results);
     }
 }
 
@@ -68,12 +112,17 @@ impl Measurements for Measured {
 
     fn kept_parts(&self, owner: &Owner) -> Result<Vec<MeasuredKey>, HistoryError> {
         let table = self.handle.snapshot();
-        let parts = table.owner(owner).map(|readings| readings.parts.as_slice()).unwrap_or_default();
-        Ok(parts.iter().map(|held| MeasuredKey { owner: owner.clone(), part: held.part.clone() }).collect())
+        match table.owner(owner) {
+            None => self.gone_parts(owner),
+            Some(readings) => {
+                let key = |part: &Part| MeasuredKey { owner: owner.clone(), part: part.clone() };
+                Ok(readings.parts.iter().map(|held| key(&held.part)).collect())
+            }
+        }
     }
 
-    fn history(&self, _query: &MeasurementQuery) -> Result<Vec<MeasurementSeries>, HistoryError> {
-        Ok(Vec::new())
+    fn history(&self, query: &MeasurementQuery) -> Result<Vec<MeasurementSeries>, HistoryError> {
+        self.history.query(query).map_err(|error| HistoryError(error.to_string()))
     }
 
     async fn command(
