@@ -1,48 +1,21 @@
 //! Joins measurement and its history with what is north of them.
 
-use crate::changes::ChangeLog;
-use crate::engine::{CommandContext, CommandError, EngineHandle};
-use crate::measurement::{
-    LatestTable, MeasurementError, MeasurementEvent, MeasurementHandle, MeasurementParts, MeasurementSettings, Moment,
-    PeriodSink,
-};
+use crate::engine::{CommandContext, CommandError};
+use crate::measurement::{LatestTable, MeasurementError, MeasurementEvent, MeasurementHandle, PeriodSink};
+use crate::model::Object;
 use crate::model::history::HistoryError;
 use crate::model::measurement::{
     MeasuredKey, MeasurementJob, MeasurementQuery, MeasurementSeries, Owner, Part, PeriodResult,
 };
 use crate::model::metric::{MeasuredClass, Metric};
-use crate::model::{Object, Timestamp};
 use crate::northbound::{
     MeasurementCommand, Measurements, MetricDescription, OrderRefusal, ReportDocument, ReportQuestion, ReportTable,
 };
 use crate::performance::catalogue;
 use crate::performance::job::Refusal;
 use crate::store::{MeasurementReader, MeasurementStore};
-use std::sync::{Arc, LazyLock};
-use std::time::{Instant, SystemTime};
+use std::sync::Arc;
 use tokio::sync::broadcast;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
-
-/// The moment from which this process counts monotonic time.
-static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
-
-/// Starts the task that owns measurements.
-pub(super) fn start(
-    changes: &Arc<ChangeLog>,
-    engine: &EngineHandle,
-    store: Arc<dyn PeriodSink>,
-    stop: CancellationToken,
-) -> (MeasurementHandle, JoinHandle<()>) {
-    let parts = MeasurementParts {
-        settings: MeasurementSettings::default(),
-        changes: Arc::clone(changes),
-        engine: engine.clone(),
-        store,
-        clock: Arc::new(|| Moment { wall: Timestamp::from_system(SystemTime::now()), monotonic: ORIGIN.elapsed() }),
-    };
-    crate::measurement::start(parts, stop)
-}
 
 /// What measures, as the northbound wants it.
 #[derive(Debug)]

@@ -4,6 +4,7 @@
 //! Collectors never wait for it ([`SampleSink`]), readers never wait for it ([`LatestTable`] is published). It writes
 //! nothing itself: results go to a [`PeriodSink`], crossings to the engine, jobs through the engine.
 
+mod clocks;
 mod event;
 mod figures;
 mod handle;
