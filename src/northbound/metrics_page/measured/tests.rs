@@ -56,6 +56,7 @@ fn machine(number: u128, name: &str, host: &str) -> Object {
 }
 
 fn log(objects: Vec<Object>) -> ChangeLog {
+    let objects = objects.into_iter().map(Arc::new).collect();
     ChangeLog::new(Restored { epoch: "e".into(), head: 1, objects, ..Restored::default() }, Arc::new(NoHistory))
 }
 
