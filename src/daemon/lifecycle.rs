@@ -3,6 +3,7 @@
 use super::instance::{self, LockError};
 use super::opener::SchemeOpener;
 use super::options::{Exit, Options};
+use super::performance::{Kept, Measured};
 use super::sim_control::StreamControl;
 use super::watchdog::Watchdog;
 use super::{hosts, service};
@@ -12,6 +13,7 @@ use crate::engine::{self, EngineEnd, EngineHandle, EngineParts, EngineVitals};
 use crate::host::{LocalHost, Root};
 use crate::hypervisor::sim::{SimHandle, SimOpener, SimSetup};
 use crate::inventory::InventorySettings;
+use crate::measurement::SampleSink;
 use crate::model::capacity::Overcommit;
 use crate::model::history::TransitionHistory;
 use crate::model::host::{ConnectionState, Vrm};
@@ -19,7 +21,7 @@ use crate::model::registration::HostRegistration;
 use crate::model::{Body, Object, ObjectClass, Timestamp};
 use crate::notify::{self, NotifyHandle};
 use crate::settings::{self, Settings};
-use crate::store::{self, Journal, Loaded, StoreHandle};
+use crate::store::{self, Journal, Loaded, MeasurementStore, StoreHandle};
 use crate::telemetry::{self, LogCounters};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -145,6 +147,7 @@ struct Running {
     vitals: Arc<EngineVitals>,
     engine_task: JoinHandle<EngineEnd>,
     collectors: JoinHandle<()>,
+    measuring: JoinHandle<()>,
     stop_collectors: CancellationToken,
     stop_engine: CancellationToken,
     store: StoreHandle,
@@ -152,6 +155,7 @@ struct Running {
     northbound: super::northbound::Server,
     sinks: NotifyHandle,
     stop_sinks: CancellationToken,
+    history: MeasurementStore,
 }
 
 impl Running {
@@ -201,6 +205,11 @@ impl Running {
         );
         let stop_sinks = CancellationToken::new();
         let sinks = start_sinks(settings, &vrm_id, &changes, &engine, &stop_sinks)?;
+        let stop_collectors = CancellationToken::new();
+        let (kept, measured) = MeasurementStore::open(&settings.state_directory, store::MeasurementSettings::default())
+            .map_err(Failure::failed)?;
+        let sink = Arc::new(Kept(kept.clone()));
+        let (measurement, measuring) = super::measurement::start(settings, &changes, &engine, sink, &stop_collectors);
         let parts = super::northbound::Parts {
             vrm_id: &vrm_id,
             changes: &changes,
@@ -209,11 +218,11 @@ impl Running {
             log: &log,
             history: &reader,
             sinks: sinks.figures(),
+            measurements: Arc::new(Measured::new(measurement.clone(), measured)),
         };
         let northbound = super::northbound::bind(options, settings, parts).await.map_err(Failure::failed)?;
-        let stop_collectors = CancellationToken::new();
-        let collectors =
-            collect::start(collector_settings(settings), engine.clone(), assigned, stop_collectors.clone());
+        let collecting = collector_settings(settings, measurement.sink());
+        let collectors = collect::start(collecting, engine.clone(), assigned, stop_collectors.clone());
         let warnings = engine
             .configure_hosts(registrations, options.allow_removals)
             .await
@@ -230,6 +239,7 @@ impl Running {
             vitals,
             engine_task,
             collectors,
+            measuring,
             stop_collectors,
             stop_engine,
             store,
@@ -237,6 +247,7 @@ impl Running {
             northbound,
             sinks,
             stop_sinks,
+            history: kept,
         })
     }
 
@@ -257,6 +268,7 @@ impl Running {
                 _ = signals.interrupt.recv() => return None,
                 _ = signals.hangup.recv() => self.reload(options).await,
                 end = &mut self.engine_task => return Some(ended(end)),
+                end = &mut self.measuring => return Some(Failure::failed(format!("measurement ended: {end:?}"))),
                 _ = head.changed(), if !settled => settled = self.judge_settled(false),
                 () = &mut first_word, if !settled => settled = self.judge_settled(true),
                 _ = second.tick() => {
@@ -317,6 +329,9 @@ impl Running {
             self.stop_collectors.cancel();
             if let Err(error) = self.collectors.await {
                 tracing::warn!(%error, "collectors");
+            }
+            if let Err(error) = self.history.flush().await {
+                tracing::warn!(%error, "history");
             }
             self.stop_engine.cancel();
             if failure.is_none() && !self.engine_task.is_finished() {
@@ -432,11 +447,12 @@ fn start_sinks(
         .map_err(|error| Failure::failed(anyhow::Error::from(error)))
 }
 
-fn collector_settings(settings: &Settings) -> CollectorSettings {
+fn collector_settings(settings: &Settings, samples: SampleSink) -> CollectorSettings {
     CollectorSettings {
         cadence: cadence(settings),
         local: Arc::new(LocalHost::new(Root::machine())),
         clock: Arc::new(now),
+        samples,
     }
 }
 

@@ -8,8 +8,8 @@ use crate::engine::{EngineHandle, EngineVitals};
 use crate::model::Timestamp;
 use crate::model::registration::Profile;
 use crate::northbound::{
-    Listen, ListenError, Listening, MetricsPage, MetricsSources, NoMeasurements, Northbound, NorthboundParts,
-    Published, SERVICES, ServerFacts, Sessions, WatchLimits, make_dev_tls,
+    Listen, ListenError, Listening, Measurements, MetricsPage, MetricsSources, Northbound, NorthboundParts, Published,
+    SERVICES, ServerFacts, Sessions, WatchLimits, make_dev_tls,
 };
 use crate::settings::{self, Listener, Metrics, Settings};
 use crate::store::JournalReader;
@@ -69,11 +69,12 @@ pub(super) struct Parts<'a> {
     pub(super) log: &'a LogCounters,
     pub(super) history: &'a Arc<JournalReader>,
     pub(super) sinks: Vec<Arc<SinkFigures>>,
+    pub(super) measurements: Arc<dyn Measurements>,
 }
 
 /// Binds the sockets and serves on them; everything answers NOT_SERVING until [`Server::ready`].
 pub(super) async fn bind(options: &Options, settings: &Settings, parts: Parts<'_>) -> anyhow::Result<Server> {
-    let Parts { vrm_id, changes, engine, vitals, log, history, sinks } = parts;
+    let Parts { vrm_id, changes, engine, vitals, log, history, sinks, measurements } = parts;
     let listening = listen(options, settings).await.map_err(|error| anyhow::anyhow!("{error:#}"))?;
     for address in listening.addresses() {
         tracing::info!(address, "listening");
@@ -88,7 +89,7 @@ pub(super) async fn bind(options: &Options, settings: &Settings, parts: Parts<'_
         published: Published { log: Arc::clone(changes), dn: Arc::new(dn), now },
         engine: engine.clone(),
         closed_alarms: Arc::new(StoredHistory(Arc::clone(history))),
-        measurements: Arc::new(NoMeasurements),
+        measurements: Arc::clone(&measurements),
         facts: ServerFacts {
             vrm_id: vrm_id.to_owned(),
             cluster_id: settings.cluster_id.clone(),
@@ -118,6 +119,7 @@ pub(super) async fn bind(options: &Options, settings: &Settings, parts: Parts<'_
             sessions: Arc::clone(&northbound.sessions),
             logging: log.clone(),
             latency: vitals.alarm_latency().clone(),
+            measurements: Arc::clone(&measurements),
             sinks,
         };
         tokio::spawn(page.serve(sources, stop.clone()));

@@ -4,6 +4,7 @@
 //! Collectors never wait for it ([`SampleSink`]), readers never wait for it ([`LatestTable`] is published). It writes
 //! nothing itself: results go to a [`PeriodSink`], crossings to the engine, jobs through the engine.
 
+mod clocks;
 mod event;
 mod figures;
 mod handle;
@@ -16,6 +17,8 @@ mod thresholds;
 mod vitals;
 mod world;
 
+/// What the table is made of.
+pub use crate::performance::OwnerReadings;
 pub use event::{MeasurementEvent, NoStore, PeriodSink};
 pub use handle::{JobOutcome, MeasurementError, MeasurementHandle, Used};
 pub use inbox::SampleSink;

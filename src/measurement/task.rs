@@ -1,5 +1,6 @@
 //! The task: samples in; readings, periods and crossings out.
 
+use super::clocks::{ClockSteps, Origins};
 use super::event::{MeasurementEvent, PeriodSink};
 use super::figures::{self, Rounds};
 use super::handle::{MeasurementHandle, Shared};
@@ -38,9 +39,6 @@ const OWNERS_AT_ONCE: usize = 512;
 /// Crossings in one report to the engine, so that a turn stays short.
 const CROSSINGS: usize = 128;
 
-/// The wall clock was set if it moved by more than this against the monotonic one: 1 s.
-const STEP_MICROS: u64 = 1_000_000;
-
 /// Starts the task. It ends when `stop` is cancelled; open periods are not told then.
 pub fn start(parts: MeasurementParts, stop: CancellationToken) -> (MeasurementHandle, tokio::task::JoinHandle<()>) {
     let vitals = Arc::new(MeasurementVitals::default());
@@ -63,7 +61,8 @@ pub fn start(parts: MeasurementParts, stop: CancellationToken) -> (MeasurementHa
         store: parts.store,
         readings: HashMap::new(),
         table: LatestTable::default(),
-        offsets: HashMap::new(),
+        origins: HashMap::new(),
+        steps: ClockSteps::default(),
         rounds: HashMap::new(),
         batches: HashMap::new(),
         world: World::default(),
@@ -96,8 +95,9 @@ struct Task {
     thresholds: Thresholds,
     readings: HashMap<Owner, Arc<OwnerReadings>>,
     table: LatestTable,
-    /// Wall clock less monotonic clock in microseconds at the last look of each host.
-    offsets: HashMap<Option<HostId>, i64>,
+    /// Where the monotonic clocks of each host's sources begin.
+    origins: HashMap<HostId, Origins>,
+    steps: ClockSteps,
     rounds: HashMap<HostId, Rounds>,
     /// Batches of each host, to take only some of them under overload.
     batches: HashMap<HostId, u32>,
@@ -151,7 +151,9 @@ impl Task {
         let vitals = &self.shared.vitals;
         MeasurementVitals::add(&vitals.batches, 1);
         MeasurementVitals::add(&vitals.samples, batch.samples.len() as u64);
-        let waited = now.monotonic.saturating_sub(batch.monotonic).saturating_sub(batch.spent);
+        self.note_step(now);
+        let taken = self.origins.entry(host.clone()).or_default().ours(now, batch.time, batch.monotonic, batch.spent);
+        let waited = now.monotonic.saturating_sub(taken).saturating_sub(batch.spent);
         self.late |= is_late(waited, self.shared.settings.interval);
         self.rounds.entry(host.clone()).or_default().duration = Some(batch.spent);
         let count = self.batches.entry(host.clone()).or_default();
@@ -167,7 +169,7 @@ impl Task {
             owners.entry(sample.key.owner.clone()).or_default().push(sample);
         }
         owners.retain(|owner, samples| self.belongs(owner, &host, samples));
-        let moment = Moment { wall: batch.time, monotonic: batch.monotonic };
+        let moment = Moment { wall: batch.time, monotonic: taken };
         self.look(Some(host), moment, owners).await;
     }
 
@@ -193,12 +195,12 @@ impl Task {
 
     /// One look: last readings, derived metrics, accumulators, publication.
     async fn look(&mut self, host: Option<HostId>, moment: Moment, owners: BTreeMap<Owner, Vec<Sample>>) {
-        let stepped = self.stepped(&host, moment);
         let mut results = Vec::new();
         let mut seen: Vec<Arc<OwnerReadings>> = Vec::with_capacity(owners.len());
         for (count, (owner, samples)) in owners.into_iter().enumerate() {
             let look = Look { host: host.as_ref(), time: moment.wall, at: moment.monotonic };
             let previous = self.readings.get(&owner).cloned();
+            let stepped = previous.as_ref().is_some_and(|previous| self.steps.between(previous.at, moment.monotonic));
             let mut current = merge(previous.as_deref(), owner.clone(), &samples, &look);
             derive(previous.as_deref(), &mut current);
             self.accumulators.feed(previous.as_deref(), &current, stepped, &mut results);
@@ -218,15 +220,13 @@ impl Task {
         self.tell(results).await;
     }
 
-    fn stepped(&mut self, host: &Option<HostId>, moment: Moment) -> bool {
-        let monotonic = i64::try_from(moment.monotonic.as_micros()).unwrap_or(i64::MAX);
-        let offset = moment.wall.0.saturating_sub(monotonic);
-        let before = self.offsets.insert(host.clone(), offset);
-        let stepped = before.is_some_and(|before| before.abs_diff(offset) > STEP_MICROS);
-        if stepped {
+    /// Notes that the wall clock was set.
+    fn note_step(&mut self, now: Moment) {
+        if self.steps.look(now) {
+            tracing::warn!("the wall clock was set; periods that were open are suspect");
             MeasurementVitals::add(&self.shared.vitals.clock_steps, 1);
+            self.accumulators.clock_step();
         }
-        stepped
     }
 
     fn publish(&mut self, host: Option<HostId>, time: Timestamp, seen: Vec<Arc<OwnerReadings>>) {
@@ -291,6 +291,7 @@ impl Task {
 
     async fn tick(&mut self) {
         let now = (self.shared.clock)();
+        self.note_step(now);
         self.follow_orders();
         if now.monotonic >= self.next_look {
             self.next_look = now.monotonic + self.shared.settings.interval;
@@ -353,6 +354,7 @@ impl Task {
         self.table.lost.retain(|host| present.contains(host));
         self.rounds.retain(|host, _| present.contains(host));
         self.batches.retain(|host, _| present.contains(host));
+        self.origins.retain(|host, _| present.contains(host));
     }
 
     fn host_lost(&mut self, host: &HostId) {

@@ -3,18 +3,22 @@
 
 mod alarms;
 mod encoding;
+mod measured;
 mod sinks;
 
 use self::encoding::{Encoded, Labels, counter, family, gauge};
+use super::performance::Measurements;
 use super::sessions::Sessions;
 use crate::changes::ChangeLog;
 use crate::engine::{EngineVitals, TURN_BOUNDS_US};
 use crate::model::{Body, ObjectClass};
 use crate::telemetry::{AlarmLatency, LogCounters, SinkFigures};
 use axum::Router;
+use axum::body::Body as PageBody;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
@@ -23,10 +27,14 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 /// Where the page's figures come from.
@@ -42,6 +50,8 @@ pub struct MetricsSources {
     pub logging: LogCounters,
     /// How long alarms take to be told.
     pub latency: AlarmLatency,
+    /// What is measured.
+    pub measurements: Arc<dyn Measurements>,
     /// Notification sinks.
     pub sinks: Vec<Arc<SinkFigures>>,
 }
@@ -63,7 +73,8 @@ impl MetricsPage {
 
     /// Serves the page until `stop`.
     pub async fn serve(self, sources: MetricsSources, stop: CancellationToken) {
-        let router = Router::new().route("/metrics", get(page)).with_state(sources);
+        let serving = Serving { sources, pages: Arc::new(Semaphore::new(PAGES)) };
+        let router = Router::new().route("/metrics", get(page)).with_state(serving);
         let served = axum::serve(self.listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
         if let Err(error) = served {
             tracing::error!(%error, "metrics page");
@@ -71,16 +82,60 @@ impl MetricsPage {
     }
 }
 
-async fn page(State(sources): State<MetricsSources>) -> impl IntoResponse {
+/// Pages made at a time; further scrapes are told to come again.
+const PAGES: usize = 4;
+
+/// Pieces that wait for the connection: what a page has in memory.
+const WAITING: usize = 4;
+
+/// A reader that takes nothing for so long is gone.
+const STALLED: Duration = Duration::from_secs(10);
+
+/// The mark at the end of every page.
+const END: &str = "# EOF\n";
+
+#[derive(Clone, Debug)]
+struct Serving {
+    sources: MetricsSources,
+    pages: Arc<Semaphore>,
+}
+
+async fn page(State(serving): State<Serving>) -> Response {
+    let Ok(permit) = Arc::clone(&serving.pages).try_acquire_owned() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many scrapes at a time\n").into_response();
+    };
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let runtime = Handle::current();
+    // Ten thousand machines are seconds of work: not on the threads that serve everybody else.
+    tokio::task::spawn_blocking(move || {
+        let mut sink = |text: &mut String| {
+            let piece = Ok::<_, Infallible>(std::mem::take(text));
+            let sent = runtime.block_on(tokio::time::timeout(STALLED, sender.send(piece)));
+            matches!(sent, Ok(Ok(())))
+        };
+        // A reader that is gone needs no rest of the page; it sees by the missing end that it is not whole.
+        let _ = write_page(serving.sources, &mut sink);
+        drop(permit);
+    });
+    let body = PageBody::from_stream(ReceiverStream::new(receiver));
+    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], body).into_response()
+}
+
+/// Writes the whole page; false if nobody reads any more.
+fn write_page(sources: MetricsSources, sink: &mut measured::Sink<'_>) -> bool {
+    let (log, measurements) = (Arc::clone(&sources.log), Arc::clone(&sources.measurements));
     let mut registry = Registry::with_prefix("vrm");
     registry.register_collector(Box::new(Snapshot(sources)));
     registry.register("build", "Version of the daemon", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     let mut text = String::new();
-    // Writing into a string does not fail; a half page would be worse than an empty one.
+    // Writing into a string does not fail; without its end the page is refused by whoever reads it.
     if encode(&mut text, &registry).is_err() {
-        text.clear();
+        return false;
     }
-    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+    text.truncate(text.len() - if text.ends_with(END) { END.len() } else { 0 });
+    let table = measurements.snapshot();
+    let measured = measured::Measured::new(&log, &table, measurements.descriptions());
+    sink(&mut text) && measured.write(sink) && sink(&mut END.to_owned())
 }
 
 #[derive(Debug)]

@@ -32,8 +32,8 @@ pub use failure::{Access, Failure, from_hypervisor};
 pub use health::HealthBoard;
 pub use metrics_page::{MetricsPage, MetricsSources};
 pub use performance::{
-    GroupBy, MeasurementCapacity, MeasurementCommand, MeasurementNews, Measurements, MetricDescription, NoMeasurements,
-    ReportCell, ReportColumn, ReportDocument, ReportQuestion, ReportSubject, ReportTable,
+    GroupBy, MeasurementCommand, Measurements, MetricDescription, NoMeasurements, OrderRefusal, ReportCell,
+    ReportColumn, ReportDocument, ReportQuestion, ReportSubject, ReportTable,
 };
 pub use published::Published;
 pub use reason::{Reason, code, word};

@@ -9,8 +9,8 @@ pub struct Family {
     pub metric: Metric,
     /// Name of the family without prefix and `_total`.
     pub name: &'static str,
-    /// What a reading is multiplied by to be in a base unit.
-    pub scale: f64,
+    /// What a reading is divided by to be in a base unit.
+    pub divisor: f64,
 }
 
 /// Name of the series of a metric; nothing if it is not on the page.
@@ -25,15 +25,27 @@ pub fn is_counter(metric: Metric) -> bool {
     matches!(metric.kind(), MetricKind::Cumulative | MetricKind::Event)
 }
 
-/// Nanoseconds, milliseconds, percent.
-const NS: f64 = 1e-9;
-const MS: f64 = 1e-3;
-const PERCENT: f64 = 1e-2;
+/// Nanoseconds of a second.
+const NS: f64 = 1e9;
+
+/// Milliseconds of a second.
+const MS: f64 = 1e3;
+
+/// Percent of the whole.
+const PERCENT: f64 = 100.0;
+
+/// Base units that families are named after, as the last word of their names (OpenMetrics 1.0, 4.7).
+const UNITS: [&str; 5] = ["seconds", "bytes", "ratio", "celsius", "watts"];
+
+/// The unit a family is named after.
+pub fn unit(family: &str) -> Option<&'static str> {
+    UNITS.into_iter().find(|unit| family.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_')))
+}
 
 macro_rules! families {
-    ($($metric:ident $name:literal $scale:expr;)*) => {
+    ($($metric:ident $name:literal $divisor:expr;)*) => {
         /// Every series, in the order of the page.
-        pub const FAMILIES: &[Family] = &[$(Family { metric: Metric::$metric, name: $name, scale: $scale }),*];
+        pub const FAMILIES: &[Family] = &[$(Family { metric: Metric::$metric, name: $name, divisor: $divisor }),*];
     };
 }
 
@@ -125,4 +137,35 @@ families! {
     VrmCollectionDuration "collection_duration_seconds" 1.0;
     VrmCollectionOverrun "collection_overruns" 1.0;
     VrmCollectionFailed "collection_failures" 1.0;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_follow_the_rules_of_the_field_and_are_given_once() {
+        let mut seen = BTreeSet::new();
+        for family in FAMILIES {
+            let name = family.name;
+            assert!(seen.insert(name), "{name} twice");
+            assert!(
+                name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
+                "{name}"
+            );
+            assert!(["_total", "_created", "_info", "_count", "_sum"].iter().all(|end| !name.ends_with(end)), "{name}");
+            let base = match family.metric.unit() {
+                "By" => Some("bytes"),
+                "s" | "ns" | "ms" => Some("seconds"),
+                "%" => Some("ratio"),
+                _ => unit(name),
+            };
+            assert_eq!(unit(name), base, "{name} of {}", family.metric.unit());
+        }
+        let metrics: BTreeSet<Metric> = FAMILIES.iter().map(|family| family.metric).collect();
+        assert_eq!(metrics.len(), FAMILIES.len());
+        assert_eq!(series_name(Metric::VmCpuTime).as_deref(), Some("vrm_vm_cpu_seconds_total"));
+        assert_eq!(series_name(Metric::VmMemoryRss).as_deref(), Some("vrm_vm_memory_rss_bytes"));
+    }
 }

@@ -327,6 +327,11 @@ impl Accumulators {
         }
     }
 
+    /// The wall clock was set.
+    pub fn clock_step(&mut self) {
+        self.mark(|_| true, SuspectReason::ClockStep);
+    }
+
     fn mark(&mut self, concerned: impl Fn(Option<&HostId>) -> bool, reason: SuspectReason) {
         for held in self.owners.values_mut().filter(|held| concerned(held.host.as_ref())) {
             for slot in held.parts.iter_mut().flat_map(|part| part.slots.iter_mut()) {

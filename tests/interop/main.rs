@@ -1,9 +1,11 @@
-//! Third-party clients against the real daemon: Python's grpcio and buf, as integrators use them.
+//! Third-party clients against the real daemon: Python's grpcio, buf and Prometheus, as integrators use them.
 //!
 //! `VRM_TEST_PYTHON` names a Python with `requirements.txt` installed, `VRM_TEST_BUF` the buf
 //! binary of `package.json`; without them the tests say that they were skipped.
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+mod page;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -22,9 +24,18 @@ struct Daemon {
 
 impl Daemon {
     fn start() -> Self {
+        Self::with_metrics("off")
+    }
+
+    /// With the OpenMetrics page at an address.
+    fn with_page(page: std::net::SocketAddr) -> Self {
+        Self::with_metrics(&page.to_string())
+    }
+
+    fn with_metrics(metrics: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_vrmd"))
-            .args(["--host", "sim://?hosts=2&vms=4&churn=state&speed=60", "--insecure-loopback", "--metrics", "off"])
+            .args(["--host", "sim://?hosts=2&vms=4&churn=state&speed=60", "--insecure-loopback", "--metrics", metrics])
             .args(["--listen", "127.0.0.1:0", "--listen"])
             .arg(format!("unix:{}", directory.path().join("vrmd.sock").display()))
             .arg("--state-dir")

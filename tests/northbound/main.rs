@@ -9,6 +9,8 @@ mod changes;
 mod denial;
 mod garbage;
 mod lists;
+mod measurement_fake;
+mod measurements;
 mod raw;
 mod script;
 mod server;

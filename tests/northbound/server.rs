@@ -19,14 +19,15 @@ use vrm::model::history::{HistoryError, TransitionHistory};
 use vrm::model::name::DnScheme;
 use vrm::model::registration::Profile;
 use vrm::northbound::{
-    ClosedAlarmPage, ClosedAlarms, Listen, Listening, Northbound, NorthboundParts, Published, SERVICES, ServerFacts,
-    WatchLimits, make_dev_tls,
+    ClosedAlarmPage, ClosedAlarms, Listen, Listening, Measurements, NoMeasurements, Northbound, NorthboundParts,
+    Published, SERVICES, ServerFacts, WatchLimits, make_dev_tls,
 };
 use vrm::store::{Journal, OpenOptions};
 use vrm::wire::v1::admin_service_client::AdminServiceClient;
 use vrm::wire::v1::alarm_service_client::AlarmServiceClient;
 use vrm::wire::v1::host_service_client::HostServiceClient;
 use vrm::wire::v1::inventory_service_client::InventoryServiceClient;
+use vrm::wire::v1::performance_service_client::PerformanceServiceClient;
 
 /// A running server; it stops when this is dropped.
 pub struct TestServer {
@@ -53,7 +54,12 @@ impl TestServer {
 
     /// The same with a history of closed alarms.
     pub async fn with_history(log: &Arc<ChangeLog>, closed: Arc<dyn ClosedAlarms>) -> Self {
-        Self::begin(Some(Arc::clone(log)), WatchLimits::default(), closed).await
+        Self::begin(Some(Arc::clone(log)), WatchLimits::default(), closed, Arc::new(NoMeasurements)).await
+    }
+
+    /// The same with measurements.
+    pub async fn measuring(log: &Arc<ChangeLog>, measurements: Arc<dyn Measurements>) -> Self {
+        Self::begin(Some(Arc::clone(log)), WatchLimits::default(), Arc::new(NoClosedAlarms), measurements).await
     }
 
     /// Serves what the engine publishes.
@@ -62,13 +68,14 @@ impl TestServer {
     }
 
     async fn start(scripted: Option<Arc<ChangeLog>>, watch_limits: WatchLimits) -> Self {
-        Self::begin(scripted, watch_limits, Arc::new(NoClosedAlarms)).await
+        Self::begin(scripted, watch_limits, Arc::new(NoClosedAlarms), Arc::new(NoMeasurements)).await
     }
 
     async fn begin(
         scripted: Option<Arc<ChangeLog>>,
         watch_limits: WatchLimits,
         closed_alarms: Arc<dyn ClosedAlarms>,
+        measurements: Arc<dyn Measurements>,
     ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (journal, loaded) =
@@ -108,6 +115,7 @@ impl TestServer {
             published: Published { log: Arc::clone(&log), dn: Arc::new(dn), now },
             engine,
             closed_alarms,
+            measurements,
             facts: facts(addresses.clone()),
             watch_limits,
             latency: vrm::telemetry::AlarmLatency::default(),
@@ -179,6 +187,10 @@ impl TestServer {
 
     pub async fn alarms(&self) -> AlarmServiceClient<Channel> {
         AlarmServiceClient::new(self.channel().await)
+    }
+
+    pub async fn performance(&self) -> PerformanceServiceClient<Channel> {
+        PerformanceServiceClient::new(self.channel().await)
     }
 
     pub async fn hosts(&self) -> HostServiceClient<Channel> {

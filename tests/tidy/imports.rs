@@ -14,6 +14,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("inventory", &["model"]),
     ("fault", &["model"]),
+    ("performance", &["model"]),
+    ("measurement", &["model", "performance", "changes", "engine"]),
     ("changes", &["model"]),
     ("store", &["model"]),
     ("host", &["model"]),
@@ -22,11 +24,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("export", &["model"]),
     ("notify", &["model", "changes", "export", "telemetry"]),
     ("engine", &["model", "inventory", "fault", "changes", "store", "hypervisor::port", "telemetry"]),
-    ("collect", &["model", "hypervisor::port", "host", "engine"]),
+    ("collect", &["model", "hypervisor::port", "host", "engine", "measurement"]),
     ("client", &["wire", "model"]),
     ("cli", &["client", "wire", "model", "setup", "export"]),
     ("setup", &["settings", "client", "wire"]),
-    ("northbound", &["model", "changes", "wire", "telemetry", "export", "engine", "hypervisor::port"]),
+    ("northbound", &["model", "changes", "wire", "telemetry", "export", "engine", "measurement", "hypervisor::port"]),
     ("daemon", &["*"]),
 ];
 

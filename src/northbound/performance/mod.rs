@@ -18,7 +18,7 @@ mod supported;
 mod telling;
 
 pub use port::{
-    GroupBy, MeasurementCapacity, MeasurementCommand, MeasurementNews, Measurements, MetricDescription, NoMeasurements,
-    ReportCell, ReportColumn, ReportDocument, ReportQuestion, ReportSubject, ReportTable,
+    GroupBy, MeasurementCommand, Measurements, MetricDescription, NoMeasurements, OrderRefusal, ReportCell,
+    ReportColumn, ReportDocument, ReportQuestion, ReportSubject, ReportTable,
 };
 pub use reader::Performance;

@@ -1,10 +1,10 @@
 //! The way to measurements: what this service needs of whoever measures and keeps history.
 
 use crate::engine::{CommandContext, CommandError};
+use crate::measurement::{LatestTable, MeasurementEvent};
 use crate::model::history::HistoryError;
 use crate::model::measurement::{
-    LatestReading, MeasuredKey, MeasurementJob, MeasurementQuery, MeasurementSeries, Owner, PeriodResult,
-    ThresholdMonitor,
+    MeasuredKey, MeasurementJob, MeasurementQuery, MeasurementSeries, Owner, ThresholdMonitor,
 };
 use crate::model::metric::Metric;
 use crate::model::{Name, Object, Timestamp};
@@ -18,11 +18,11 @@ pub trait Measurements: Debug + Send + Sync {
     /// The metric catalogue, in its order.
     fn descriptions(&self) -> Vec<MetricDescription>;
 
-    /// The newest readings of an object and its parts; empty if it is not measured.
-    fn latest_of(&self, owner: &Owner) -> Vec<LatestReading>;
+    /// The newest readings of everything, as published last.
+    fn snapshot(&self) -> Arc<LatestTable>;
 
     /// Tells what comes to be; a receiver that lags loses the oldest.
-    fn subscribe(&self) -> broadcast::Receiver<MeasurementNews>;
+    fn subscribe(&self) -> broadcast::Receiver<MeasurementEvent>;
 
     /// Parts of an object that have history, the object itself among them. Blocks on the disk.
     ///
@@ -36,18 +36,15 @@ pub trait Measurements: Debug + Send + Sync {
     /// [`HistoryError`] if the history cannot be read.
     fn history(&self, query: &MeasurementQuery) -> Result<Vec<MeasurementSeries>, HistoryError>;
 
-    /// Room for further series.
-    fn capacity(&self) -> MeasurementCapacity;
-
     /// Changes jobs and monitors; the record afterwards, nothing if it is gone by it or with *validate only*.
     ///
     /// # Errors
-    /// [`CommandError`].
+    /// [`OrderRefusal`].
     async fn command(
         &self,
         context: CommandContext,
         command: MeasurementCommand,
-    ) -> Result<Option<Arc<Object>>, CommandError>;
+    ) -> Result<Option<Arc<Object>>, OrderRefusal>;
 
     /// Works out a report. Blocks on the disk.
     ///
@@ -78,22 +75,30 @@ pub struct MetricDescription {
     pub standards: Vec<String>,
 }
 
-/// What came to be.
-#[derive(Clone, Debug)]
-pub enum MeasurementNews {
-    /// Objects have new readings.
-    Sampled(Arc<[Owner]>),
-    /// Granularity periods have ended.
-    PeriodsClosed(Arc<Vec<PeriodResult>>),
-}
-
-/// Series that are measured for jobs, and how many there can be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MeasurementCapacity {
-    /// Series of all jobs now.
-    pub used: u64,
-    /// Series there can be.
-    pub most: u64,
+/// Why a job or a monitor was refused.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum OrderRefusal {
+    /// By the engine.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// A field of the record is out of range, or nothing of it can be measured.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// The field of the record.
+        field: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is no room for it.
+    #[error("{wanted} series are wanted, {fitting} of them would fit")]
+    NoRoom {
+        /// Series it wants.
+        wanted: u64,
+        /// How many of them would fit.
+        fitting: u64,
+        /// The limit of all.
+        limit: u64,
+    },
 }
 
 /// A change of a job or a monitor.
@@ -212,11 +217,11 @@ impl Measurements for NoMeasurements {
         Vec::new()
     }
 
-    fn latest_of(&self, _owner: &Owner) -> Vec<LatestReading> {
-        Vec::new()
+    fn snapshot(&self) -> Arc<LatestTable> {
+        Arc::default()
     }
 
-    fn subscribe(&self) -> broadcast::Receiver<MeasurementNews> {
+    fn subscribe(&self) -> broadcast::Receiver<MeasurementEvent> {
         // Without a sender the receiver is told at once that nothing comes.
         broadcast::channel(1).1
     }
@@ -229,16 +234,12 @@ impl Measurements for NoMeasurements {
         Ok(Vec::new())
     }
 
-    fn capacity(&self) -> MeasurementCapacity {
-        MeasurementCapacity::default()
-    }
-
     async fn command(
         &self,
         _context: CommandContext,
         _command: MeasurementCommand,
-    ) -> Result<Option<Arc<Object>>, CommandError> {
-        Err(CommandError::Stopping)
+    ) -> Result<Option<Arc<Object>>, OrderRefusal> {
+        Err(CommandError::Stopping.into())
     }
 
     fn report(&self, _question: &ReportQuestion) -> Result<ReportTable, HistoryError> {

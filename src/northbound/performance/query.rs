@@ -5,6 +5,7 @@ use super::port::Measurements;
 use super::reader::Performance;
 use super::selection::{Asked, Selected, Selection};
 use super::telling::reading_series;
+use crate::measurement::LatestTable;
 use crate::model::history::HistoryError;
 use crate::model::measurement::{MeasuredKey, MeasurementQuery, MeasurementSeries};
 use crate::model::metric::Metric;
@@ -68,7 +69,7 @@ impl Performance {
         let page = Page { after, size: start.size, taken: Vec::new(), bytes: 0, more: false };
         let measurements = Arc::clone(&self.measurements);
         let page = match range {
-            None => newest(&*measurements, &selection, &objects, page),
+            None => newest(&measurements.snapshot(), &selection, &objects, page),
             Some(range) => blocking(move || history(&*measurements, &selection, &objects, range, page)).await?,
         };
         let next_page_token = match page.taken.last() {
@@ -146,9 +147,9 @@ impl Page {
     }
 }
 
-fn newest(measurements: &dyn Measurements, selection: &Selection, objects: &[Selected], mut page: Page) -> Page {
+fn newest(table: &LatestTable, selection: &Selection, objects: &[Selected], mut page: Page) -> Page {
     for object in objects {
-        for reading in selection.readings(measurements.latest_of(&object.owner)) {
+        for reading in selection.readings(table.latest_of_owner(&object.owner)) {
             let place = (object.name.clone(), reading.key.name(), reading.metric);
             if !page.take(place, || reading_series(&reading, &object.label)) {
                 return page;

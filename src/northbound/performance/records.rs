@@ -1,7 +1,7 @@
 //! Measurement jobs and threshold monitors: records of the log, checked here, kept by whoever measures.
 
 use super::names::{check_granularity, check_metric, check_metrics, measured_name, root_name};
-use super::port::MeasurementCommand;
+use super::port::{MeasurementCommand, OrderRefusal};
 use super::reader::Performance;
 use super::selection::Selection;
 use super::supported::{Support, support};
@@ -75,10 +75,9 @@ impl Performance {
         self.check_job(&job)?;
         let record = convert::job_from(name.id(), &job);
         let metrics = if record.metrics.is_empty() { self.core() } else { record.metrics.iter().copied().collect() };
-        let present = if create { None } else { self.published.log.get(name.as_str()) };
-        let support = self.admit(&record.scope, metrics, present.as_deref())?;
+        let support = self.admit(&record.scope, metrics)?;
         let command = MeasurementCommand::PutJob { name: name.clone(), create, job: Box::new(record) };
-        let put = self.measurements.command(context, command).await?;
+        let put = self.order(context, command, "measurement_job").await?;
         let shown = put.and_then(|object| convert::measurement_job(&object));
         // With validate_only nothing came to be: what would be is shown.
         Ok((shown.unwrap_or(v1::MeasurementJob { name: name.to_string(), ..job }), support))
@@ -103,7 +102,7 @@ impl Performance {
             return Err(nothing("threshold_monitor.metric", &support));
         }
         let command = MeasurementCommand::PutMonitor { name: name.clone(), create, monitor: Box::new(record) };
-        let put = self.measurements.command(context, command).await?;
+        let put = self.order(context, command, "threshold_monitor").await?;
         let shown = put.and_then(|object| convert::threshold_monitor(&object));
         Ok((shown.unwrap_or(v1::ThresholdMonitor { name: name.to_string(), ..monitor }), support))
     }
@@ -130,7 +129,28 @@ impl Performance {
             }
             _ => return Err(Failure::not_found(Some(class), name.as_str())),
         };
-        Ok(self.measurements.command(context, command).await?.unwrap_or_else(|| Arc::new(changed)))
+        Ok(self.order(context, command, "name").await?.unwrap_or_else(|| Arc::new(changed)))
+    }
+
+    /// Has an order carried out; `field` is the request's field that holds the record.
+    pub(super) async fn order(
+        &self,
+        context: CommandContext,
+        command: MeasurementCommand,
+        field: &str,
+    ) -> Result<Option<Arc<Object>>, Failure> {
+        self.measurements.command(context, command).await.map_err(|refusal| {
+            let text = refusal.to_string();
+            match refusal {
+                OrderRefusal::Command(error) => error.into(),
+                OrderRefusal::Invalid { field: inner, reason } => Failure::field(&format!("{field}.{inner}"), reason),
+                OrderRefusal::NoRoom { wanted, fitting, limit } => Failure::new(Reason::InsufficientCapacity, text)
+                    .with("wanted", wanted.to_string())
+                    .with("fitting", fitting.to_string())
+                    .with("limit", limit.to_string())
+                    .quota("measurement series"),
+            }
+        })
     }
 
     fn core(&self) -> BTreeSet<Metric> {
@@ -138,13 +158,8 @@ impl Performance {
         descriptions.iter().filter(|description| description.core).map(|description| description.metric).collect()
     }
 
-    /// What a job can have, if that is something and there is room for it.
-    fn admit(
-        &self,
-        scope: &MeasurementScope,
-        metrics: BTreeSet<Metric>,
-        present: Option<&Object>,
-    ) -> Result<Support, Failure> {
+    /// What a job can have, if that is something.
+    fn admit(&self, scope: &MeasurementScope, metrics: BTreeSet<Metric>) -> Result<Support, Failure> {
         let core = metrics == self.core();
         let selection = Selection::of_scope(scope, metrics);
         let mut support = support(&self.published, &*self.measurements, &selection);
@@ -155,25 +170,7 @@ impl Performance {
         if support.is_nothing() {
             return Err(nothing("measurement_job.metrics", &support));
         }
-        let capacity = self.measurements.capacity();
-        let own = present.map_or(0, |object| self.series_of(object));
-        let free = capacity.most.saturating_sub(capacity.used.saturating_sub(own));
-        if support.series > free {
-            let text = format!("the job has {} series and there is room for {free}", support.series);
-            return Err(Failure::new(Reason::InsufficientCapacity, text)
-                .with("series", support.series.to_string())
-                .with("free", free.to_string())
-                .with("most", capacity.most.to_string())
-                .quota("measurement series"));
-        }
         Ok(support)
-    }
-
-    /// Series a job has now.
-    fn series_of(&self, object: &Object) -> u64 {
-        let Body::MeasurementJob(job) = &object.body else { return 0 };
-        let metrics = if job.metrics.is_empty() { self.core() } else { job.metrics.iter().copied().collect() };
-        support(&self.published, &*self.measurements, &Selection::of_scope(&job.scope, metrics)).series
     }
 
     fn check_job(&self, job: &v1::MeasurementJob) -> Result<(), Failure> {

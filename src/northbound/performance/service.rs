@@ -124,7 +124,7 @@ impl PerformanceService for Performance {
         let context = change!(call, request, &request.etag);
         let name = name_of_class("name", &request.name, ObjectClass::MeasurementJob)?;
         let command = MeasurementCommand::DeleteJob(name);
-        self.measurements.command(context, command).await.map_err(Failure::from)?;
+        self.order(context, command, "name").await?;
         Ok(Response::new(()))
     }
 
@@ -208,7 +208,7 @@ impl PerformanceService for Performance {
         let context = change!(call, request, &request.etag);
         let name = name_of_class("name", &request.name, ObjectClass::ThresholdMonitor)?;
         let command = MeasurementCommand::DeleteMonitor(name);
-        self.measurements.command(context, command).await.map_err(Failure::from)?;
+        self.order(context, command, "name").await?;
         Ok(Response::new(()))
     }
 

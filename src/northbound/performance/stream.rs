@@ -5,11 +5,11 @@
 
 use super::chunks::series_chunks;
 use super::names::check_granularity;
-use super::port::MeasurementNews;
 use super::query::{Range, blocking, object_history};
 use super::reader::Performance;
 use super::selection::{Asked, Selected, Selection};
 use super::telling::reading_series;
+use crate::measurement::{LatestTable, MeasurementEvent};
 use crate::model::measurement::{AbsentReason, LatestReading, Number, Owner, PeriodResult};
 use crate::model::{Name, Timestamp};
 use crate::northbound::auth::{Caller, internal, panic_text};
@@ -162,7 +162,7 @@ fn mode(request: &v1::WatchMeasurementsRequest) -> Result<Mode, Failure> {
 
 struct OpenStream {
     service: Performance,
-    news: broadcast::Receiver<MeasurementNews>,
+    news: broadcast::Receiver<MeasurementEvent>,
     epoch: String,
     opening: Opening,
     session: OpenSession,
@@ -304,10 +304,13 @@ impl OpenStream {
         .await
     }
 
-    async fn tell(&mut self, news: MeasurementNews) -> Result<(), End> {
+    async fn tell(&mut self, news: MeasurementEvent) -> Result<(), End> {
         match (news, self.opening.mode) {
-            (MeasurementNews::Sampled(owners), Mode::Sample { .. } | Mode::OnChange) => self.sampled(&owners).await,
-            (MeasurementNews::PeriodsClosed(results), Mode::Periods { granularity_seconds }) => {
+            (MeasurementEvent::Sampled(readings), Mode::Sample { .. } | Mode::OnChange) => {
+                let owners: Vec<Owner> = readings.owners.keys().cloned().collect();
+                self.sampled(&owners).await
+            }
+            (MeasurementEvent::PeriodClosed(results), Mode::Periods { granularity_seconds }) => {
                 self.closed(&results, granularity_seconds).await
             }
             _ => Ok(()),
@@ -334,10 +337,11 @@ impl OpenStream {
     async fn snapshot(&mut self) -> Result<u64, End> {
         self.told.clear();
         let objects = self.opening.selection.objects(&self.service.published);
+        let table = self.service.measurements.snapshot();
         for some in objects.chunks(BATCH) {
             let mut series = Vec::new();
             for object in some {
-                series.extend(self.fresh(object));
+                series.extend(self.fresh(&table, object));
             }
             self.update(series, 0).await?;
         }
@@ -372,11 +376,12 @@ impl OpenStream {
     }
 
     async fn sampled(&mut self, owners: &[Owner]) -> Result<(), End> {
+        let table = self.service.measurements.snapshot();
         for some in owners.chunks(BATCH) {
             let mut series = Vec::new();
             for owner in some {
                 if let Some(object) = self.opening.selection.object(&self.service.published, owner) {
-                    series.extend(self.fresh(&object));
+                    series.extend(self.fresh(&table, &object));
                 }
             }
             self.update(series, 0).await?;
@@ -385,8 +390,8 @@ impl OpenStream {
     }
 
     /// Readings of an object that are to be told now.
-    fn fresh(&mut self, object: &Selected) -> Vec<v1::MeasurementSeries> {
-        let readings = self.opening.selection.readings(self.service.measurements.latest_of(&object.owner));
+    fn fresh(&mut self, table: &LatestTable, object: &Selected) -> Vec<v1::MeasurementSeries> {
+        let readings = self.opening.selection.readings(table.latest_of_owner(&object.owner));
         let due: Vec<LatestReading> = match self.opening.mode {
             Mode::Sample { interval } => self.due(object, readings, interval),
             Mode::OnChange => readings.into_iter().filter(|reading| self.is_changed(reading)).collect(),

@@ -2,6 +2,7 @@
 
 use super::port::{Measurements, MetricDescription};
 use super::selection::{Selected, Selection};
+use crate::measurement::LatestTable;
 use crate::model::measurement::AbsentReason;
 use crate::model::metric::Metric;
 use crate::northbound::limits;
@@ -58,9 +59,10 @@ pub(super) fn support(published: &Published, measurements: &dyn Measurements, se
         support.refuse("", *metric, AbsentReason::Unsupported, "this version measures it nowhere");
     }
     let objects = selection.objects(published);
+    let table = measurements.snapshot();
     let mut without_object: BTreeSet<Metric> = selection.metrics.difference(&nowhere).copied().collect();
     for object in &objects {
-        judge(&mut support, measurements, selection, object, &nowhere, &mut without_object);
+        judge(&mut support, &table, selection, object, &nowhere, &mut without_object);
     }
     if !objects.is_empty() {
         for metric in without_object {
@@ -72,13 +74,13 @@ pub(super) fn support(published: &Published, measurements: &dyn Measurements, se
 
 fn judge(
     support: &mut Support,
-    measurements: &dyn Measurements,
+    table: &LatestTable,
     selection: &Selection,
     object: &Selected,
     nowhere: &BTreeSet<Metric>,
     without_object: &mut BTreeSet<Metric>,
 ) {
-    let readings = selection.readings(measurements.latest_of(&object.owner));
+    let readings = selection.readings(table.latest_of_owner(&object.owner));
     let mut refused: BTreeMap<(String, Metric), AbsentReason> = BTreeMap::new();
     for reading in readings.iter().filter(|reading| !nowhere.contains(&reading.metric)) {
         without_object.remove(&reading.metric);

@@ -11,6 +11,7 @@ use crate::model::measurement::{
 use crate::model::metric::{MeasuredClass, Metric, MetricKind};
 use crate::model::{Body, Name, Object, Timestamp};
 use crate::wire::v1;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use v1::measurement_point::Result as Outcome;
 
@@ -69,6 +70,7 @@ pub fn reading_point(reading: &LatestReading) -> v1::MeasurementPoint {
         suspect_reasons: suspect_reasons(*suspect),
         start_time: start.map(timestamp),
         time: Some(timestamp(*time)),
+        p95: None,
     }
 }
 
@@ -88,17 +90,23 @@ pub fn period_point(begin: Timestamp, granularity: Duration, value: &PeriodValue
         suspect_reasons: suspect_reasons(*suspect),
         start_time: Some(timestamp(begin)),
         time: Some(timestamp(begin.plus(granularity))),
+        p95: None,
     }
 }
 
 /// A series of the history. Its label is the object's name for people.
 pub fn measurement_series(series: &MeasurementSeries, granularity: Duration, label: &str) -> v1::MeasurementSeries {
-    let MeasurementSeries { key, metric, points } = series;
+    let MeasurementSeries { key, metric, points, p95 } = series;
+    let p95: BTreeMap<Timestamp, f64> = p95.iter().copied().collect();
+    let point = |begin: Timestamp, value: &PeriodValue| v1::MeasurementPoint {
+        p95: p95.get(&begin).copied(),
+        ..period_point(begin, granularity, value)
+    };
     v1::MeasurementSeries {
         object: key.name().to_string(),
         object_label: label.to_owned(),
         metric: metric.name().to_owned(),
-        points: points.iter().map(|(begin, value)| period_point(*begin, granularity, value)).collect(),
+        points: points.iter().map(|(begin, value)| point(*begin, value)).collect(),
     }
 }
 
