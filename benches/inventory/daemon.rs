@@ -20,6 +20,8 @@ pub struct Daemon {
     child: Child,
     folder: tempfile::TempDir,
     started: Instant,
+    /// Program that it is started with.
+    entrance: Vec<String>,
 }
 
 /// All machines, listed page by page.
@@ -41,25 +43,46 @@ impl Daemon {
     /// # Errors
     /// It cannot be started.
     pub fn start(settings: &str) -> anyhow::Result<Self> {
+        Self::start_in(settings, &[])
+    }
+
+    /// The same by way of a program that changes into another host's namespaces: its command line, to which that of
+    /// the daemon is added.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_in(settings: &str, entrance: &[String]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let config = folder.path().join("vrm.toml");
         std::fs::write(&config, format!("{settings}\n[log]\nlevel = \"warn\"\n"))?;
-        let complaints = std::fs::File::create(folder.path().join("stderr"))?;
         let started = Instant::now();
-        let child = Command::new(env!("CARGO_BIN_EXE_vrmd"))
-            .arg("--config")
-            .arg(&config)
-            .arg("--state-dir")
-            .arg(folder.path().join("state"))
-            .arg("--listen")
-            .arg(format!("unix:{}", socket(folder.path()).display()))
-            .args(["--metrics", "off"])
-            // As the systemd unit sets it.
-            .env("MALLOC_ARENA_MAX", "4")
-            .stdin(Stdio::null())
-            .stderr(complaints)
-            .spawn()?;
-        Ok(Self { child, folder, started })
+        Ok(Self { child: spawn(folder.path(), entrance)?, folder, started, entrance: entrance.to_vec() })
+    }
+
+    /// Ends it with `kill -9` and starts it again on what it left.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn kill_and_restart(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        self.started = Instant::now();
+        self.child = spawn(self.folder.path(), &self.entrance)?;
+        Ok(())
+    }
+
+    /// Waits until it says that it is ready; the time since it was started.
+    ///
+    /// # Errors
+    /// It does not come to that in time.
+    pub async fn ready(&self) -> anyhow::Result<Duration> {
+        loop {
+            if self.connect().await?.is_serving("").await.unwrap_or(false) {
+                return Ok(self.age());
+            }
+            anyhow::ensure!(self.age() < PATIENCE, "not ready\n{}", self.complaints());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// The process.
@@ -133,6 +156,32 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn spawn(folder: &Path, entrance: &[String]) -> anyhow::Result<Child> {
+    let complaints = std::fs::File::options().create(true).append(true).open(folder.join("stderr"))?;
+    let mut command = match entrance {
+        [] => Command::new(env!("CARGO_BIN_EXE_vrmd")),
+        [program, arguments @ ..] => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(env!("CARGO_BIN_EXE_vrmd"));
+            command
+        }
+    };
+    let child = command
+        .arg("--config")
+        .arg(folder.join("vrm.toml"))
+        .arg("--state-dir")
+        .arg(folder.join("state"))
+        .arg("--listen")
+        .arg(format!("unix:{}", socket(folder).display()))
+        .args(["--metrics", "off"])
+        // As the systemd unit sets it.
+        .env("MALLOC_ARENA_MAX", "4")
+        .stdin(Stdio::null())
+        .stderr(complaints)
+        .spawn()?;
+    Ok(child)
 }
 
 fn socket(folder: &Path) -> PathBuf {

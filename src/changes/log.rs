@@ -342,11 +342,31 @@ impl State {
     }
 
     fn put(&mut self, object: Arc<Object>) {
+        if self.replace(&object) {
+            return;
+        }
         let slot = self.vacate(&object.name);
         self.index.insert(object.last_change_sequence, slot);
         self.learn_path(&object);
         self.by_class.entry(object.class()).or_default().insert(object.name.clone(), Arc::clone(&object));
         self.slots[slot as usize] = Slot::Live(object);
+    }
+
+    /// Puts a later state of a tenant in its place, which is what most changes are; false if there is no such tenant.
+    fn replace(&mut self, object: &Arc<Object>) -> bool {
+        let Some(slot) = self.by_name.get(&object.name).copied() else { return false };
+        let Slot::Live(former) = &self.slots[slot as usize] else { return false };
+        let former = Arc::clone(former);
+        let Some(listed) = self.by_class.get_mut(&object.class()).and_then(|class| class.get_mut(&object.name)) else {
+            return false;
+        };
+        *listed = Arc::clone(object);
+        self.index.remove(&former.last_change_sequence);
+        self.index.insert(object.last_change_sequence, slot);
+        self.forget_path(&former);
+        self.learn_path(object);
+        self.slots[slot as usize] = Slot::Live(Arc::clone(object));
+        true
     }
 
     fn bury(&mut self, tombstone: Tombstone) {
@@ -376,8 +396,8 @@ impl State {
         if current.revision != object.revision || current.uid != object.uid {
             return;
         }
-        if let Some(objects) = self.by_class.get_mut(&object.class()) {
-            objects.insert(object.name.clone(), Arc::clone(&object));
+        if let Some(listed) = self.by_class.get_mut(&object.class()).and_then(|class| class.get_mut(&object.name)) {
+            *listed = Arc::clone(&object);
         }
         self.slots[slot as usize] = Slot::Live(object);
     }

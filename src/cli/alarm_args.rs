@@ -1,5 +1,6 @@
 //! The grammar of the verbs about alarms.
 
+use super::measure_args::{JobArgs, MonitorArgs};
 use super::moment::{parse_length, parse_moment};
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
@@ -223,6 +224,10 @@ pub enum Create {
     Shelf(ShelfArgs),
     /// A rule that grades alarms
     Profile(ProfileArgs),
+    /// A standing order to measure
+    Job(JobArgs),
+    /// A watch on a metric that raises an alarm
+    Monitor(MonitorArgs),
     /// Anything else
     #[command(external_subcommand)]
     Other(Vec<String>),
@@ -302,9 +307,9 @@ pub struct ProfileArgs {
 
 /// Arguments of `delete`.
 #[derive(Clone, Debug, Default, Args)]
-#[command(override_usage = "vrmctl delete shelf|profile NAME…  (or KIND/NAME…) [flags]")]
+#[command(override_usage = "vrmctl delete shelf|profile|job|monitor NAME…  (or KIND/NAME…) [flags]")]
 pub struct DeleteArgs {
-    /// shelf|profile NAME… or KIND/NAME…
+    /// shelf|profile|job|monitor NAME… or KIND/NAME…
     #[arg(value_name = "KIND NAME…", required = true)]
     pub words: Vec<String>,
     /// Check everything, change nothing

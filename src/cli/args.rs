@@ -4,6 +4,7 @@ use super::alarm_args::{
     AckArgs, AlarmScope, Create, DeleteArgs, HistoryArgs, LinkArgs, LockArgs, RaiseArgs, RemarkArgs, SeverityWord,
     ShelveArgs, UnlockArgs, UnshelveArgs,
 };
+use super::measure_args::{QueryArgs, ReportArgs, SuspendArgs, TopArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 /// Text after the list of commands.
 const AFTER_HELP: &str = "\
 Kinds: vm host pool volume network snapshot image backing hypervisor cluster vrm alarm alarm-type shelf
-       profile session context (singular or plural; short: al vol net snap). KIND/NAME mixes kinds.
+       profile metric job monitor session context (singular or plural; short: al vol net snap). KIND/NAME mixes kinds.
 NAME:  a name, name@host, a UUID, a resource name, or when only reading a unique prefix of 8 or more
        characters; - reads names from standard input. Alarms: an id, 8 or more characters of its
        beginning, or TYPE/OBJECT as get shows them, e.g. vmCrashed/vm/web-1.
@@ -196,14 +197,24 @@ pub enum Verb {
     /// End the maintenance of hosts
     #[command(visible_alias = "uncordon")]
     Unlock(UnlockArgs),
-    /// Make rules about alarms
-    #[command(override_usage = "vrmctl create shelf|profile [NAME] [flags]")]
+    /// Newest readings of metrics, or their history as table, csv, json or small charts
+    Query(QueryArgs),
+    /// Machines or hosts with what they use now
+    Top(TopArgs),
+    /// Availability, capacity, usage or alarms over a time
+    Report(ReportArgs),
+    /// Suspend measurement jobs or threshold monitors
+    Suspend(SuspendArgs),
+    /// Resume measurement jobs or threshold monitors
+    Resume(SuspendArgs),
+    /// Make rules about alarms, measurement jobs and threshold monitors
+    #[command(override_usage = "vrmctl create shelf|profile|job|monitor [NAME] [flags]")]
     Create {
         /// What to make
         #[command(subcommand)]
         what: Create,
     },
-    /// Remove rules about alarms
+    /// Remove rules about alarms, jobs and monitors
     Delete(DeleteArgs),
     /// Set labels (k=v) and remove them (k-)
     #[command(override_usage = "vrmctl label KIND NAME… k=v… k-… [flags]")]

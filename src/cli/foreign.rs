@@ -34,14 +34,12 @@ const WORDS: [(&str, &str, bool); 34] = [
     ("reboot", "reboot vm NAME", false),
     ("reset", "reset vm NAME", false),
     ("pause", "pause vm NAME", false),
-    ("suspend", "suspend vm NAME", false),
-    ("resume", "resume vm NAME", false),
     ("migrate", "migrate vm NAME --to HOST", false),
     ("drain", "drain host NAME", false),
 ];
 
 /// Our own verbs, for misspellings.
-const VERBS: [&str; 31] = [
+const VERBS: [&str; 36] = [
     "get",
     "describe",
     "watch",
@@ -57,6 +55,11 @@ const VERBS: [&str; 31] = [
     "unshelve",
     "link",
     "raise",
+    "query",
+    "top",
+    "report",
+    "suspend",
+    "resume",
     "lock",
     "unlock",
     "create",

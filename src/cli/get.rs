@@ -8,6 +8,7 @@ use super::find::{Lookup, batch_exit, find, tell};
 use super::format::Cell;
 use super::frame::Frame;
 use super::kind::{Kind, Request};
+use super::measure;
 use super::output::{Row, Sheet, Style, data, natural_key, print, warn, with_context};
 use super::sheet;
 use crate::client::{Client, ListQuery, Object, ObjectExt, Target, list_field, schema};
@@ -93,6 +94,10 @@ async fn gather(
             Kind::Session => sessions(frame, &client, &request.names).await?,
             Kind::Alarm | Kind::AlarmType | Kind::Shelf | Kind::Profile => {
                 Box::pin(alarms(frame, &client, request, scope)).await?
+            }
+            Kind::Metric | Kind::Job | Kind::Monitor => {
+                let (rows, failures) = Box::pin(measure::rows(frame, &client, request.kind, &request.names)).await?;
+                Part { rows, position: None, incomplete: Vec::new(), hosts: None, silent: false, failures }
             }
             Kind::Context => {
                 return Err(Failure::usage("contexts are asked for alone").with_next("vrmctl get contexts"));
@@ -262,6 +267,9 @@ impl Answer {
             Kind::AlarmType => "alarmTypes",
             Kind::Shelf => "alarmShelves",
             Kind::Profile => "alarmProfiles",
+            Kind::Metric => "metricDescriptors",
+            Kind::Job => "measurementJobs",
+            Kind::Monitor => "thresholdMonitors",
             Kind::Session => "sessions",
             Kind::Context => "contexts",
         }
@@ -274,6 +282,9 @@ impl Answer {
             Kind::AlarmType => alarm::ALARM_TYPE,
             Kind::Shelf => alarm::SHELF,
             Kind::Profile => alarm::PROFILE,
+            Kind::Metric => measure::METRIC,
+            Kind::Job => measure::JOB,
+            Kind::Monitor => measure::MONITOR,
             _ => sheet::SESSION,
         };
         let heads = heads.iter().map(|head| (head.name.to_owned(), head.wide)).collect();

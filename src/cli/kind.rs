@@ -17,6 +17,12 @@ pub enum Kind {
     Shelf,
     /// A rule that grades alarms.
     Profile,
+    /// A measured quantity.
+    Metric,
+    /// A standing order to measure.
+    Job,
+    /// A watch on a metric.
+    Monitor,
     /// An open stream of the daemon.
     Session,
     /// An entry of the contexts file.
@@ -24,7 +30,7 @@ pub enum Kind {
 }
 
 /// Class, name shown, and every spelling accepted (lower case).
-const KINDS: [(Kind, &[&str]); 17] = [
+const KINDS: [(Kind, &[&str]); 20] = [
     (
         Kind::Object(ObjectClass::VirtualMachine),
         &["vm", "vms", "virtualmachine", "virtualmachines", "virtual-machine", "virtual-machines"],
@@ -49,12 +55,18 @@ const KINDS: [(Kind, &[&str]); 17] = [
     (Kind::AlarmType, &["alarm-type", "alarm-types", "alarmtype", "alarmtypes"]),
     (Kind::Shelf, &["shelf", "shelves", "alarmshelf", "alarmshelves", "alarm-shelf", "alarm-shelves"]),
     (Kind::Profile, &["profile", "profiles", "alarmprofile", "alarmprofiles", "alarm-profile", "alarm-profiles"]),
+    (Kind::Metric, &["metric", "metrics"]),
+    (Kind::Job, &["job", "jobs", "measurementjob", "measurementjobs", "measurement-job", "measurement-jobs"]),
+    (
+        Kind::Monitor,
+        &["monitor", "monitors", "thresholdmonitor", "thresholdmonitors", "threshold-monitor", "threshold-monitors"],
+    ),
     (Kind::Session, &["session", "sessions"]),
     (Kind::Context, &["context", "contexts"]),
 ];
 
 /// Kinds of later parts, so that they are not called misspelled.
-const LATER: [&str; 6] = ["operation", "op", "job", "monitor", "metric", "group"];
+const LATER: [&str; 3] = ["operation", "op", "group"];
 
 impl Kind {
     /// Reads what a person typed.
@@ -187,7 +199,7 @@ mod tests {
 
     #[test]
     fn kinds_of_later_parts_are_called_so() {
-        for word in ["op", "ops", "jobs"] {
+        for word in ["op", "ops", "operations"] {
             let failure = Kind::parse(word).expect_err("later");
             assert!(failure.what.contains("not in this version"), "{failure}");
         }

@@ -57,6 +57,14 @@ pub fn parse_past(text: &str) -> Result<Timestamp, String> {
     moment(text, &Zoned::now(), -1)
 }
 
+/// A time that has passed, as dates and times of day of a zone.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn parse_in_zone(text: &str, now: &Zoned) -> Result<Timestamp, String> {
+    moment(text, now, -1)
+}
+
 /// A time as seen from now; `sign` says whether spans and times of day lie ahead (1) or behind (-1).
 fn moment(text: &str, now: &Zoned, sign: i32) -> Result<Timestamp, String> {
     if let Ok(length) = parse_length(text) {

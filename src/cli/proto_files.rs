@@ -8,7 +8,7 @@ macro_rules! file {
 }
 
 /// Every file by its path, as imports spell it.
-pub const FILES: [(&str, &str); 30] = [
+pub const FILES: [(&str, &str); 32] = [
     file!("buf.yaml"),
     file!("google/api/annotations.proto"),
     file!("google/api/client.proto"),
@@ -35,6 +35,8 @@ pub const FILES: [(&str, &str); 30] = [
     file!("vrm/v1/inventory_service.proto"),
     file!("vrm/v1/network.proto"),
     file!("vrm/v1/options.proto"),
+    file!("vrm/v1/performance.proto"),
+    file!("vrm/v1/performance_service.proto"),
     file!("vrm/v1/snapshot.proto"),
     file!("vrm/v1/storage.proto"),
     file!("vrm/v1/stream.proto"),

@@ -6,7 +6,7 @@ use super::exit::{Exit, Failure};
 use super::frame::Frame;
 use super::hosts::Consent;
 use super::kind::{Kind, Request, parse_requests};
-use super::{alarm, change, describe, foreign, get, hosts, local, maintenance, server, sim, watch};
+use super::{alarm, change, describe, foreign, get, hosts, local, maintenance, measure, server, sim, watch};
 use crate::client::{ListQuery, Object};
 use crate::wire::v1;
 use crate::wire::v1::ObjectClass;
@@ -35,6 +35,9 @@ pub async fn run(cli: Cli) -> Result<u8, Failure> {
         }
         Verb::Describe { words } => match parse_requests(words, &mut stdin)?.as_slice() {
             [request] if request.kind == Kind::Alarm => Box::pin(alarm::describe(&frame, &request.names)).await?,
+            [request] if matches!(request.kind, Kind::Job | Kind::Monitor) => {
+                Box::pin(measure::describe(&frame, request.kind, &request.names)).await?
+            }
             requests => Box::pin(describe::describe(&frame, requests)).await?,
         },
         Verb::Summary => server::summary(&frame).await?,
@@ -51,6 +54,9 @@ pub async fn run(cli: Cli) -> Result<u8, Failure> {
         | Verb::Create { .. }
         | Verb::Delete(_)
         | Verb::History(_) => Box::pin(of_alarms(&frame, &cli.verb)).await?,
+        Verb::Query(_) | Verb::Top(_) | Verb::Report(_) | Verb::Suspend(_) | Verb::Resume(_) => {
+            Box::pin(of_measurements(&frame, &cli.verb)).await?
+        }
         Verb::Lock(args) => maintenance::lock(&frame, args, &mut stdin).await?,
         Verb::Unlock(args) => maintenance::unlock(&frame, args, &mut stdin).await?,
         Verb::Label { words, dry_run } => change::label(&frame, words, *dry_run, &mut stdin).await?,
@@ -109,10 +115,28 @@ async fn of_alarms(frame: &Frame, verb: &Verb) -> Result<Exit, Failure> {
     }
 }
 
+/// The verbs about measurements.
+async fn of_measurements(frame: &Frame, verb: &Verb) -> Result<Exit, Failure> {
+    let mut stdin = names_of_stdin;
+    match verb {
+        Verb::Query(args) => measure::query(frame, args).await,
+        Verb::Top(args) => measure::top(frame, args).await,
+        Verb::Report(args) => measure::report(frame, args).await,
+        Verb::Suspend(args) => measure::suspend(frame, args, true, &mut stdin).await,
+        Verb::Resume(args) => measure::suspend(frame, args, false, &mut stdin).await,
+        _ => Err(Failure::new(Exit::Failed, "not about measurements")),
+    }
+}
+
 /// Alarm types are the daemon's to explain, everything else is in this program.
 async fn explain(frame: &Frame, word: Option<&str>, of: Option<&str>) -> Result<Exit, Failure> {
     if let Some(typed) = word
         && let Some(exit) = Box::pin(alarm::explain_type(frame, typed, of)).await?
+    {
+        return Ok(exit);
+    }
+    if let Some(typed) = word.filter(|_| of.is_none())
+        && let Some(exit) = Box::pin(measure::explain_metric(frame, typed)).await?
     {
         return Ok(exit);
     }

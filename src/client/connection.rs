@@ -10,6 +10,7 @@ use crate::wire::v1::admin_service_client::AdminServiceClient;
 use crate::wire::v1::alarm_service_client::AlarmServiceClient;
 use crate::wire::v1::host_service_client::HostServiceClient;
 use crate::wire::v1::inventory_service_client::InventoryServiceClient;
+use crate::wire::v1::performance_service_client::PerformanceServiceClient;
 use hyper_util::rt::TokioIo;
 use std::future::Future;
 use std::path::PathBuf;
@@ -82,6 +83,11 @@ impl Client {
     /// The generated client of the alarm service, for calls not wrapped here.
     pub fn alarm_service(&self) -> AlarmServiceClient<Channel> {
         AlarmServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT)
+    }
+
+    /// The generated client of the performance service, for calls not wrapped here.
+    pub fn performance(&self) -> PerformanceServiceClient<Channel> {
+        PerformanceServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
     /// Facts about the daemon.

@@ -8,8 +8,8 @@ use crate::engine::{EngineHandle, EngineVitals};
 use crate::model::Timestamp;
 use crate::model::registration::Profile;
 use crate::northbound::{
-    Listen, ListenError, Listening, MetricsPage, MetricsSources, Northbound, NorthboundParts, Published, SERVICES,
-    ServerFacts, Sessions, WatchLimits, make_dev_tls,
+    Listen, ListenError, Listening, MetricsPage, MetricsSources, NoMeasurements, Northbound, NorthboundParts,
+    Published, SERVICES, ServerFacts, Sessions, WatchLimits, make_dev_tls,
 };
 use crate::settings::{self, Listener, Metrics, Settings};
 use crate::store::JournalReader;
@@ -88,6 +88,7 @@ pub(super) async fn bind(options: &Options, settings: &Settings, parts: Parts<'_
         published: Published { log: Arc::clone(changes), dn: Arc::new(dn), now },
         engine: engine.clone(),
         closed_alarms: Arc::new(StoredHistory(Arc::clone(history))),
+        measurements: Arc::new(NoMeasurements),
         facts: ServerFacts {
             vrm_id: vrm_id.to_owned(),
             cluster_id: settings.cluster_id.clone(),

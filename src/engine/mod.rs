@@ -8,6 +8,7 @@ mod command;
 mod handle;
 mod load;
 mod measure;
+mod mutation;
 mod pending;
 mod registry;
 mod report;

@@ -3,6 +3,7 @@
 use super::command::{CommandError, Envelope};
 use super::handle::EngineHandle;
 use super::load::{self, Load};
+use super::mutation;
 use super::pending::{Pending, Window};
 use super::registry::Registry;
 use super::report::{Assignment, Cause, Report};
@@ -248,6 +249,9 @@ impl Task {
             self.next_id += 1;
             let alarms = effects.changes.iter().any(|change| change.object.class() == ObjectClass::Alarm);
             let seen = alarms.then_some(seen);
+            if mutation::tells_before_it_commits() {
+                self.changes.publish(&effects.changes);
+            }
             let (id, changes, replies) = (transaction.id, effects.changes, outcome.replies);
             self.window.push(Pending { id, changes, replies, seen });
             self.store.submit(transaction);
@@ -266,7 +270,9 @@ impl Task {
                 if let Some(seen) = pending.seen {
                     self.vitals.alarms_committed((self.clock)().since(seen));
                 }
-                self.changes.publish(&pending.changes);
+                if !mutation::tells_before_it_commits() {
+                    self.changes.publish(&pending.changes);
+                }
                 pending.replies.into_iter().for_each(|reply| reply());
                 self.vitals.set_outstanding(self.window.len());
                 None

@@ -4,5 +4,6 @@
 
 #[cfg(feature = "libvirt")]
 pub mod libvirt;
+mod measured;
 pub mod port;
 pub mod sim;

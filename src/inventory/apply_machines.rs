@@ -7,8 +7,8 @@ use super::storage::disk_backings;
 use crate::model::host::{EndpointKey, HostFilesystem};
 use crate::model::observation::{GoneCause, MachineFacts};
 use crate::model::state::{ResourceState, StateReason, UsageState};
-use crate::model::virtual_machine::VirtualMachine;
-use crate::model::{Annotations, Body, HostId, Name, Timestamp};
+use crate::model::virtual_machine::{Snapshot, VirtualMachine};
+use crate::model::{Annotations, Body, HostId, Name, Object, Timestamp};
 use uuid::Uuid;
 
 impl Inventory {
@@ -178,10 +178,18 @@ impl Inventory {
             snapshot.vm_uuid = uuid;
             snapshot.host = Some(key.host.clone());
             let state = with_unknown(ResourceState::enabled(UsageState::Idle), machine_state);
+            // A snapshot has no moving values: one that is the same need not be told anew with every move of its machine.
+            if self.table.get(&name).is_some_and(|known| is_same(known, &state, &snapshot)) {
+                continue;
+            }
             let annotations = self.table.annotations(&name);
             self.table.put(evidence, &name, state, annotations, Body::Snapshot(Box::new(snapshot)));
         }
     }
+}
+
+fn is_same(known: &Object, state: &ResourceState, snapshot: &Snapshot) -> bool {
+    known.state == *state && matches!(&known.body, Body::Snapshot(body) if **body == *snapshot)
 }
 
 fn with_unknown(mut state: ResourceState, of: &ResourceState) -> ResourceState {

@@ -23,6 +23,8 @@ pub(super) struct Instance {
     pub(super) persistent: bool,
     pub(super) autostart: bool,
     pub(super) definition: Arc<VmDefinition>,
+    /// Of the sources of the definition's disks.
+    disks_digest: String,
     pub(super) unread: String,
     pub(super) labels: BTreeMap<String, String>,
     pub(super) snapshots: Vec<Snapshot>,
@@ -83,10 +85,16 @@ impl Machines {
             // The last readable definition is better than none.
             Err(reason) => (former.map(|former| Arc::clone(&former.definition)).unwrap_or_default(), reason),
         };
+        let definition = share(former, definition);
+        let disks_digest = match former.filter(|former| Arc::ptr_eq(&former.definition, &definition)) {
+            Some(former) => former.disks_digest.clone(),
+            None => disks_digest(&definition),
+        };
         let mut instance = Instance {
             persistent: facts.persistent,
             autostart: facts.autostart,
-            definition: share(former, definition),
+            definition,
+            disks_digest,
             unread,
             labels: facts.labels,
             snapshots: facts.snapshots.unwrap_or_else(|| former.map(|old| old.snapshots.clone()).unwrap_or_default()),
@@ -216,6 +224,7 @@ impl Instance {
             persistent: vm.persistent,
             autostart: vm.autostart,
             definition: Arc::clone(&vm.definition),
+            disks_digest: disks_digest(&vm.definition),
             unread: vm.definition_unread.clone(),
             labels: vm.source_labels.clone(),
             snapshots,
@@ -254,13 +263,14 @@ impl Instance {
         };
         (activity, self.fresh)
     }
+}
 
-    fn disks_digest(&self) -> String {
-        let mut sources: Vec<&str> = self.definition.disks.iter().map(|disk| disk.source.as_str()).collect();
-        sources.retain(|source| !source.is_empty());
-        sources.sort_unstable();
-        crate::model::name::digest16(&sources.join("\n"))
-    }
+/// Digest of the sources of a machine's disks: instances with equal ones share data.
+fn disks_digest(definition: &VmDefinition) -> String {
+    let mut sources: Vec<&str> = definition.disks.iter().map(|disk| disk.source.as_str()).collect();
+    sources.retain(|source| !source.is_empty());
+    sources.sort_unstable();
+    crate::model::name::digest16(&sources.join("\n"))
 }
 
 impl Machine {
@@ -311,7 +321,7 @@ fn served_instance(key: &EndpointKey, instance: &Instance) -> VmInstance {
         technology: key.technology.clone(),
         display_name: instance.state.display_name.clone(),
         run_state: instance.state.run_state,
-        disks_digest: instance.disks_digest(),
+        disks_digest: instance.disks_digest.clone(),
     }
 }
 

@@ -64,6 +64,12 @@ impl Table {
         self.of_prefix(class, "").filter_map(|name| self.objects.get(name)).cloned().collect()
     }
 
+    /// Objects of a class below another.
+    pub(super) fn below(&self, class: ObjectClass, parent: &Name) -> Vec<Arc<Object>> {
+        let prefix = format!("{parent}/");
+        self.of_prefix(class, &prefix).filter_map(|name| self.objects.get(name)).cloned().collect()
+    }
+
     /// Technologies of the hypervisors stored for a host.
     pub(super) fn hypervisors_of(&self, host: &HostId) -> Vec<String> {
         let prefix = format!("hosts/{host}/hypervisors/");

@@ -17,6 +17,10 @@ impl Topology for Inventory {
         self.table.of_class(class)
     }
 
+    fn below(&self, class: ObjectClass, parent: &Name) -> Vec<Arc<Object>> {
+        self.table.below(class, parent)
+    }
+
     fn volume_by_path(&self, host: &HostId, path: &str) -> Option<Name> {
         let holds = |object: &Arc<Object>| match &object.body {
             Body::Volume(volume) => volume.path == path && volume.host.as_ref() == Some(host),

@@ -433,6 +433,9 @@ pub struct MeasurementSeries {
     pub metric: Metric,
     /// Results by begin of the period, in order. A period that is not there was not measured.
     pub points: Vec<(Timestamp, PeriodValue)>,
+    /// The value that 95 of 100 minutes of a period do not exceed, by begin: of periods of an hour only, and where the
+    /// minutes were measured.
+    pub p95: Vec<(Timestamp, f64)>,
 }
 
 /// The newest reading of one metric of one object.

@@ -5,7 +5,7 @@ use super::time::Timestamp;
 use super::volatile::Volatile;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use uuid::Uuid;
 
 /// What a virtual machine is doing.
@@ -162,6 +162,7 @@ pub struct VirtualMachine {
     /// Started with its host.
     pub autostart: bool,
     /// What the machine consists of.
+    #[serde(default, skip_serializing_if = "VmDefinition::is_apart")]
     pub definition: Arc<VmDefinition>,
     /// Why the definition could not be read, empty if it could.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -306,6 +307,20 @@ pub struct VmDefinition {
     /// Everything of the definition that the model does not name, by path: nothing is dropped silently.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extensions: BTreeMap<String, String>,
+}
+
+/// Stands for a definition that is kept elsewhere.
+static APART: LazyLock<Arc<VmDefinition>> = LazyLock::new(Arc::default);
+
+impl VmDefinition {
+    /// What a machine has instead of its definition when that is stored elsewhere: its serialization leaves it out.
+    pub fn apart() -> Arc<Self> {
+        Arc::clone(&APART)
+    }
+
+    fn is_apart(definition: &Arc<Self>) -> bool {
+        Arc::ptr_eq(definition, &APART)
+    }
 }
 
 /// A disk of a virtual machine.

@@ -7,6 +7,7 @@ use super::health::HealthBoard;
 use super::host_service::Hosts;
 use super::inventory::Inventory;
 use super::limits;
+use super::performance::{Measurements, Performance};
 use super::published::Published;
 use super::server::{ConnectionCounters, Listening, serve};
 use super::sessions::{Sessions, WatchLimits};
@@ -19,13 +20,19 @@ use crate::wire::v1::admin_service_server::AdminServiceServer;
 use crate::wire::v1::alarm_service_server::AlarmServiceServer;
 use crate::wire::v1::host_service_server::HostServiceServer;
 use crate::wire::v1::inventory_service_server::InventoryServiceServer;
+use crate::wire::v1::performance_service_server::PerformanceServiceServer;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 /// Services of this API that are served.
-pub const SERVICES: [&str; 4] =
-    ["vrm.v1.InventoryService", "vrm.v1.AlarmService", "vrm.v1.HostService", "vrm.v1.AdminService"];
+pub const SERVICES: [&str; 5] = [
+    "vrm.v1.InventoryService",
+    "vrm.v1.AlarmService",
+    "vrm.v1.PerformanceService",
+    "vrm.v1.HostService",
+    "vrm.v1.AdminService",
+];
 
 /// Further services that reflection lists.
 const OTHERS: [&str; 3] =
@@ -51,6 +58,8 @@ pub struct NorthboundParts {
     pub engine: EngineHandle,
     /// What left the alarm list.
     pub closed_alarms: Arc<dyn ClosedAlarms>,
+    /// What is measured.
+    pub measurements: Arc<dyn Measurements>,
     /// The daemon.
     pub facts: ServerFacts,
     /// Bounds on open streams.
@@ -83,7 +92,8 @@ impl Northbound {
     /// # Errors
     /// [`AssemblyError`]: a bug of this build, so the daemon must not start.
     pub fn new(parts: NorthboundParts) -> Result<Self, AssemblyError> {
-        let NorthboundParts { published, engine, closed_alarms, facts, watch_limits, latency, stop } = parts;
+        let NorthboundParts { published, engine, closed_alarms, measurements, facts, watch_limits, latency, stop } =
+            parts;
         let policies = Arc::new(Policies::read(&SERVICES)?);
         let calls = Arc::new(GateCounters::default());
         let sessions = Arc::new(Sessions::new(watch_limits));
@@ -103,6 +113,7 @@ impl Northbound {
             watching: watching.clone(),
             closed: closed_alarms,
         };
+        let performance = Performance { published: published.clone(), measurements, watching: watching.clone() };
         let inventory = Inventory { published: published.clone(), engine: engine.clone(), watching };
         let hosts = Hosts { published: published.clone(), engine, profile: facts.profile };
         let services = SERVICES.iter().chain(&OTHERS).map(|name| (*name).to_owned()).collect();
@@ -115,6 +126,11 @@ impl Northbound {
         )
         .add_service(
             AlarmServiceServer::new(alarms)
+                .max_decoding_message_size(limits::REQUEST)
+                .max_encoding_message_size(limits::ANSWER),
+        )
+        .add_service(
+            PerformanceServiceServer::new(performance)
                 .max_decoding_message_size(limits::REQUEST)
                 .max_encoding_message_size(limits::ANSWER),
         )

@@ -6,7 +6,7 @@
 use super::reason::{DOMAIN, Reason, code, retry_after, word};
 use crate::engine::CommandError;
 use crate::hypervisor::port::{HypervisorError, OpenError};
-use crate::model::ObjectClass;
+use crate::model::{Name, ObjectClass};
 use std::collections::HashMap;
 use std::time::Duration;
 use tonic::Status;
@@ -151,6 +151,14 @@ impl From<Failure> for Status {
     }
 }
 
+fn exists_reason(class: Option<ObjectClass>) -> (Reason, &'static str) {
+    match class {
+        Some(ObjectClass::MeasurementJob) => (Reason::MeasurementJobExists, "vrm.v1/MeasurementJob"),
+        Some(ObjectClass::ThresholdMonitor) => (Reason::ThresholdMonitorExists, "vrm.v1/ThresholdMonitor"),
+        _ => (Reason::HostExists, "vrm.v1/Host"),
+    }
+}
+
 fn not_found_reason(class: Option<ObjectClass>) -> (Reason, &'static str) {
     let Some(class) = class else { return (Reason::ObjectNotFound, "vrm.v1/Object") };
     match class {
@@ -180,7 +188,8 @@ impl From<CommandError> for Failure {
             CommandError::InvalidField { field, reason } => Self::field(&field, reason),
             CommandError::NotFound { name, class } => Self::not_found(class, &name),
             CommandError::AlreadyExists { name } => {
-                Self::new(Reason::HostExists, text).with("name", &name).resource("vrm.v1/Host", &name)
+                let (reason, kind) = exists_reason(Name::new(name.as_str()).class());
+                Self::new(reason, text).with("name", &name).resource(kind, &name)
             }
             CommandError::EtagMismatch { name, given, current } => Self::new(Reason::EtagMismatch, text)
                 .with("name", name)

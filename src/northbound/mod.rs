@@ -15,6 +15,8 @@ mod inventory;
 pub mod limits;
 mod listing;
 mod metrics_page;
+mod open_metrics_names;
+mod performance;
 mod published;
 mod reason;
 mod request;
@@ -29,6 +31,10 @@ pub use auth::{GateCounters, Role};
 pub use failure::{Access, Failure, from_hypervisor};
 pub use health::HealthBoard;
 pub use metrics_page::{MetricsPage, MetricsSources};
+pub use performance::{
+    GroupBy, MeasurementCapacity, MeasurementCommand, MeasurementNews, Measurements, MetricDescription, NoMeasurements,
+    ReportCell, ReportColumn, ReportDocument, ReportQuestion, ReportSubject, ReportTable,
+};
 pub use published::Published;
 pub use reason::{Reason, code, word};
 pub use server::{ConnectionCounters, Listen, ListenError, Listening, TlsAuthority, TlsError, make_dev_tls};

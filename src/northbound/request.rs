@@ -5,8 +5,8 @@ use super::failure::Failure;
 use super::limits;
 use super::reason::Reason;
 use crate::engine::CommandContext;
-use crate::model::{Name, ObjectClass};
-use crate::wire::convert::Detail;
+use crate::model::{HostId, Name, ObjectClass, Timestamp};
+use crate::wire::convert::{self, Detail};
 use crate::wire::v1;
 use tonic::Request;
 
@@ -98,6 +98,50 @@ pub fn any_name(field: &str, text: &str) -> Result<Name, Failure> {
         Some(_) if text.split('/').all(|segment| !segment.is_empty()) => Ok(name),
         _ => Err(Failure::field(field, "is no name of an object, as hosts/kvm-07 would be")),
     }
+}
+
+/// The name of a new record; without an id one is made.
+///
+/// # Errors
+/// `INVALID_FIELD` for an id that breaks the pattern.
+pub fn new_name(field: &str, id: &str, name: fn(&str) -> Name) -> Result<Name, Failure> {
+    if id.is_empty() {
+        return Ok(name(&format!("r-{}", &uuid::Uuid::now_v7().simple().to_string()[..18])));
+    }
+    // The pattern is that of host ids.
+    HostId::parse(id).map(|id| name(id.as_str())).map_err(|_| {
+        Failure::field(field, "lower-case letters, digits and hyphens, beginning with a letter, at most 63 characters")
+    })
+}
+
+/// The paths of an update mask, checked; all fields for none and for `*`.
+///
+/// # Errors
+/// `IMMUTABLE_FIELD` for one that is not among the fields.
+pub fn mask_paths<'a>(mask: Option<&prost_types::FieldMask>, fields: &[&'a str]) -> Result<Vec<&'a str>, Failure> {
+    let Some(mask) = mask.filter(|mask| !mask.paths.is_empty() && mask.paths != ["*"]) else {
+        return Ok(fields.to_vec());
+    };
+    mask.paths
+        .iter()
+        .take(limits::REQUEST_ITEMS)
+        .map(|path| {
+            let known = fields.iter().find(|field| *field == path).copied();
+            known.ok_or_else(|| {
+                let text = format!("{path} cannot be changed; there are {}", fields.join(", "));
+                Failure::violation(Reason::ImmutableField, "update_mask", text)
+            })
+        })
+        .collect()
+}
+
+/// A time of a request.
+///
+/// # Errors
+/// `INVALID_FIELD` for one out of range.
+pub fn time(field: &str, time: Option<prost_types::Timestamp>) -> Result<Option<Timestamp>, Failure> {
+    let Some(time) = time else { return Ok(None) };
+    convert::time_from(time).map(Some).ok_or_else(|| Failure::field(field, "is out of range"))
 }
 
 fn form(class: ObjectClass) -> &'static str {

@@ -4,6 +4,7 @@
 //! their row would be read by anybody. What is missing is in the transitions after [`Behind::complete_until`], and is
 //! taken from there when the store is opened. With little to do every row is written at once.
 
+use super::definitions::{self, Definitions};
 use super::row::{json, set_meta, signed};
 use crate::model::object::Tombstone;
 use crate::model::{Change, ChangeKind, Name, Object};
@@ -52,42 +53,43 @@ impl Tenant {
         }
     }
 
-    fn write(&self, connection: &Connection, bodies: &Bodies) -> rusqlite::Result<()> {
+    fn write(&self, connection: &Connection, bodies: &Bodies, definitions: &Definitions) -> rusqlite::Result<()> {
         let made;
-        let (removed, body) = match self {
+        let (removed, (body, definition)) = match self {
             Self::Live(object) => match bodies.of.get(&object.last_change_sequence) {
-                Some(body) => (None, body),
+                Some((body, definition)) => (None, (body, *definition)),
                 None => {
-                    made = json(&**object)?;
-                    (None, &made)
+                    let definition = definitions.of(object);
+                    made = definitions::body(object, definition)?;
+                    (None, (&made, definition))
                 }
             },
             Self::Gone(tombstone) => {
                 made = json(&**tombstone)?;
-                (Some(tombstone.remove_time.0), &made)
+                (Some(tombstone.remove_time.0), (&made, None))
             }
         };
         connection
             .prepare_cached(
-                "INSERT INTO objects (name, last_sequence, removed_time, body) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (name) DO UPDATE SET last_sequence = ?2, removed_time = ?3, body = ?4",
+                "INSERT INTO objects (name, last_sequence, removed_time, body, definition) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (name) DO UPDATE SET last_sequence = ?2, removed_time = ?3, body = ?4, definition = ?5",
             )?
-            .execute(params![self.name().as_str(), signed(self.sequence()), removed, body])?;
+            .execute(params![self.name().as_str(), signed(self.sequence()), removed, body, definition])?;
         Ok(())
     }
 }
 
-/// JSON of the objects of one commit by sequence, as far as it is worth keeping for their rows.
+/// JSON of the objects of one commit by sequence, with the definitions they refer to, as far as it is worth keeping for their rows.
 #[derive(Debug, Default)]
 pub(super) struct Bodies {
-    of: HashMap<u64, String>,
+    of: HashMap<u64, (String, Option<i64>)>,
 }
 
 impl Bodies {
     /// Keeps the JSON of an object, unless there are more than can be due.
-    pub(super) fn keep(&mut self, sequence: u64, body: String) {
+    pub(super) fn keep(&mut self, sequence: u64, body: String, definition: Option<i64>) {
         if self.of.len() < AT_ONCE {
-            self.of.insert(sequence, body);
+            self.of.insert(sequence, (body, definition));
         }
     }
 }
@@ -128,19 +130,30 @@ impl Behind {
     }
 
     /// Writes what is due, longest waiting first; answers how many rows that were.
-    pub(super) fn write_due(&self, connection: &Connection, bodies: &Bodies) -> rusqlite::Result<usize> {
+    pub(super) fn write_due(
+        &self,
+        connection: &Connection,
+        bodies: &Bodies,
+        definitions: &Definitions,
+    ) -> rusqlite::Result<usize> {
         let due = AT_ONCE.max(self.waiting.len().saturating_sub(MOST));
-        self.write(connection, due, bodies)
+        self.write(connection, due, bodies, definitions)
     }
 
     /// Writes everything.
-    pub(super) fn write_all(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        self.write(connection, self.waiting.len(), &Bodies::default())
+    pub(super) fn write_all(&self, connection: &Connection, definitions: &Definitions) -> rusqlite::Result<usize> {
+        self.write(connection, self.waiting.len(), &Bodies::default(), definitions)
     }
 
-    fn write(&self, connection: &Connection, rows: usize, bodies: &Bodies) -> rusqlite::Result<usize> {
+    fn write(
+        &self,
+        connection: &Connection,
+        rows: usize,
+        bodies: &Bodies,
+        definitions: &Definitions,
+    ) -> rusqlite::Result<usize> {
         for tenant in self.waiting.values().take(rows) {
-            tenant.write(connection, bodies)?;
+            tenant.write(connection, bodies, definitions)?;
         }
         let until = self.complete_after(rows);
         if until != self.remembered {

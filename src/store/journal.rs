@@ -2,6 +2,7 @@
 
 use super::aside::{self, FILE};
 use super::behind::{self, Behind, Tenant};
+use super::definitions::{self, Definitions};
 use super::error::StoreError;
 use super::reader::JournalReader;
 use super::row::set_meta;
@@ -12,7 +13,7 @@ use super::transition;
 use super::writer::{self, StoreHandle};
 use crate::model::object::Tombstone;
 use crate::model::registration::HostRegistration;
-use crate::model::{Object, Timestamp};
+use crate::model::{ChangeKind, Object, Timestamp};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -87,19 +88,23 @@ impl Journal {
             aside::keep_copy(&connection, &options.directory, schema::VERSION)?;
         }
         schema::migrate(&mut connection, found, schema::VERSION).map_err(unreadable)?;
-        let (loaded, behind) = load(&connection, &path, options)?;
+        let (loaded, kept) = load(&connection, &path, options)?;
         let readable = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let read_connection = Connection::open_with_flags(&path, readable).map_err(unreadable)?;
         let reader = Arc::new(JournalReader::new(read_connection).map_err(unreadable)?);
         let (ack, acks) = mpsc::unbounded_channel();
         let ballast = Ballast::of(&options.directory);
-        let store = writer::start(connection, behind, ballast, ack, Arc::clone(&reader))
+        let store = writer::start(connection, kept, ballast, ack, Arc::clone(&reader))
             .map_err(|source| StoreError::Io { path: options.directory.clone(), source })?;
         Ok((Self { store, reader, acks }, loaded))
     }
 }
 
-fn load(connection: &Connection, path: &Path, options: &OpenOptions) -> Result<(Loaded, Behind), StoreError> {
+fn load(
+    connection: &Connection,
+    path: &Path,
+    options: &OpenOptions,
+) -> Result<(Loaded, (Behind, Definitions)), StoreError> {
     let unreadable = |source| StoreError::Unreadable { path: path.to_owned(), source };
     let mut loaded = Loaded::default();
     match meta(connection, "epoch").map_err(unreadable)? {
@@ -114,39 +119,51 @@ fn load(connection: &Connection, path: &Path, options: &OpenOptions) -> Result<(
     loaded.vrm_id = meta(connection, "vrm_id").map_err(unreadable)?.unwrap_or_else(|| options.vrm_id.clone());
     loaded.forgotten =
         meta(connection, "forgotten").map_err(unreadable)?.and_then(|text| text.parse().ok()).unwrap_or(0);
-    let behind = load_behind(connection, path)?;
-    load_objects(connection, path, &behind, &mut loaded)?;
+    let mut definitions = Definitions::default();
+    let behind = load_behind(connection, path, &mut definitions)?;
+    load_objects(connection, path, &behind, &mut definitions, &mut loaded)?;
     load_hosts(connection, path, &mut loaded)?;
     loaded.requests = load_requests(connection).map_err(unreadable)?;
     let newest: i64 = connection
         .query_row("SELECT coalesce(max(sequence), 0) FROM transitions", [], |row| row.get(0))
         .map_err(unreadable)?;
     loaded.head = loaded.head.max(u64::try_from(newest).unwrap_or(0));
-    Ok((loaded, behind))
+    Ok((loaded, (behind, definitions)))
 }
 
 /// The changes that the rows of objects lack.
-fn load_behind(connection: &Connection, path: &Path) -> Result<Behind, StoreError> {
+fn load_behind(connection: &Connection, path: &Path, definitions: &mut Definitions) -> Result<Behind, StoreError> {
     let unreadable = |source| StoreError::Unreadable { path: path.to_owned(), source };
     let mut changes = Vec::new();
     if let Some(until) = behind::remembered(connection).map_err(unreadable)? {
         for row in transition::last_after(connection, until).map_err(unreadable)? {
             let what = format!("transition {}", row.sequence());
+            let definition = row.definition();
             let change = row.parse().map_err(|error| StoreError::Damaged {
                 path: path.to_owned(),
                 what,
                 reason: error.to_string(),
             })?;
+            if change.kind != ChangeKind::Removed {
+                definitions.loaded(&change.object, definition);
+            }
             changes.push(change);
         }
     }
     Behind::of(connection, &changes).map_err(unreadable)
 }
 
-fn load_objects(connection: &Connection, path: &Path, behind: &Behind, loaded: &mut Loaded) -> Result<(), StoreError> {
+fn load_objects(
+    connection: &Connection,
+    path: &Path,
+    behind: &Behind,
+    definitions: &mut Definitions,
+    loaded: &mut Loaded,
+) -> Result<(), StoreError> {
     let unreadable = |source| StoreError::Unreadable { path: path.to_owned(), source };
-    let mut statement =
-        connection.prepare("SELECT name, removed_time, body FROM objects ORDER BY name").map_err(unreadable)?;
+    let query = "SELECT objects.name, removed_time, objects.body, definition, definitions.body FROM objects
+                 LEFT JOIN definitions ON definitions.id = definition ORDER BY objects.name";
+    let mut statement = connection.prepare(query).map_err(unreadable)?;
     let mut rows = statement.query([]).map_err(unreadable)?;
     while let Some(row) = rows.next().map_err(unreadable)? {
         let name: String = row.get(0).map_err(unreadable)?;
@@ -165,7 +182,9 @@ fn load_objects(connection: &Connection, path: &Path, behind: &Behind, loaded: &
             loaded.head = loaded.head.max(tombstone.last_change_sequence);
             loaded.tombstones.push(tombstone);
         } else {
-            let object: Object = serde_json::from_str(&body).map_err(damaged)?;
+            let definition: Option<String> = row.get(4).map_err(unreadable)?;
+            let object = definitions::object(&body, definition.as_deref()).map_err(damaged)?;
+            definitions.loaded(&object, row.get(3).map_err(unreadable)?);
             loaded.head = loaded.head.max(object.last_change_sequence);
             loaded.objects.push(Arc::new(object));
         }

@@ -1,4 +1,4 @@
-//! What is durable: `journal.db`, its schema, its one writer thread and its read-only readers.
+//! What is durable: `journal.db` and `pm.db`, each with its schema, its one writer thread and its read-only readers.
 //!
 //! Nothing here decides anything: transactions come from the engine, numbered and complete. A
 //! transaction is acknowledged when SQLite has committed it with `synchronous=FULL`.
@@ -6,8 +6,10 @@
 mod aside;
 mod behind;
 mod closed;
+mod definitions;
 mod error;
 mod journal;
+mod measurements;
 mod reader;
 mod retention;
 mod row;
@@ -21,6 +23,10 @@ pub use aside::set_aside;
 pub use closed::ClosedAlarmPage;
 pub use error::StoreError;
 pub use journal::{Journal, Loaded, OpenOptions};
+pub use measurements::{
+    MeasuredFacts, MeasuredObject, MeasurementReader, MeasurementSettings, MeasurementStore, MeasurementVitals,
+    NotWritten, Record, ReportRow, StateInterval,
+};
 pub use reader::JournalReader;
 pub use transaction::{Ack, HostRow, Outcome, RequestRow, StoreCondition, Transaction};
 pub use writer::StoreHandle;

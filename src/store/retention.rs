@@ -4,6 +4,7 @@
 //! by their age. What is forgotten of one group leaves the other whole.
 
 use super::behind;
+use super::definitions;
 use super::row::{set_meta, signed, unsigned};
 use crate::model::ObjectClass;
 use rusqlite::{Connection, OptionalExtension};
@@ -123,6 +124,12 @@ pub(super) fn prune(
     transaction.execute("DELETE FROM requests WHERE time < ?1", [newest.before(limits.requests)])?;
     transaction.execute("DELETE FROM audit WHERE time < ?1", [newest.before(limits.audit)])?;
     transaction.commit()
+}
+
+/// Deletes definitions of machines that nothing refers to any more.
+pub(super) fn forget_definitions(connection: &Connection) -> rusqlite::Result<()> {
+    let complete = behind::remembered(connection)?.is_none();
+    definitions::forget(connection, Oldest::read(connection)?.resource, complete)
 }
 
 /// The newest transition: its time is the clock of this module.

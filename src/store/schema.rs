@@ -6,10 +6,10 @@
 use rusqlite::Connection;
 
 /// The newest schema this version knows.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// One step each, in order.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     // 1: identity, objects with tombstones, transitions, API hosts, request ids, audit.
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
      CREATE TABLE objects (
@@ -95,6 +95,12 @@ const STEPS: [&str; 2] = [
      CREATE INDEX closed_alarms_by_time ON closed_alarms (close_time);
      CREATE INDEX closed_alarms_by_object ON closed_alarms (object, id);
      CREATE INDEX closed_alarms_by_type ON closed_alarms (alarm_type, id);",
+    // 3: definitions of machines by the sequence of the change that brought them; a state refers to its own, or holds
+    // it, if it is older than this table.
+    "CREATE TABLE definitions (id INTEGER PRIMARY KEY, name TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+     CREATE INDEX definitions_by_name ON definitions (name, id);
+     ALTER TABLE transitions ADD COLUMN definition INTEGER;
+     ALTER TABLE objects ADD COLUMN definition INTEGER;",
 ];
 
 /// Version found in the database; 0 for an empty one.

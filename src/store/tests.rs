@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 mod alarms;
 mod behind;
+mod definitions;
 mod migration;
 mod retention;
 

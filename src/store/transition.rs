@@ -1,20 +1,22 @@
 //! One change as a row of `transitions`.
 
+use super::definitions;
 use super::row::{json, signed, unsigned, word};
 use crate::model::{Change, ChangeKind, ChangeSource, Name, Timestamp};
 use rusqlite::{Connection, params};
 use std::sync::Arc;
 
 /// The columns of a [`Row`], in order.
-pub(super) const COLUMNS: &str = "sequence, time, name, kind, source, attributes, body";
+pub(super) const COLUMNS: &str = "sequence, time, name, kind, source, attributes, body, definition,
+    (SELECT body FROM definitions WHERE id = transitions.definition)";
 
-/// Writes a change; answers the object's JSON.
-pub(super) fn write(connection: &Connection, change: &Change) -> rusqlite::Result<String> {
-    let body = json(&*change.object)?;
+/// Writes a change whose object has a stored definition or none; answers the object's JSON without that.
+pub(super) fn write(connection: &Connection, change: &Change, definition: Option<i64>) -> rusqlite::Result<String> {
+    let body = definitions::body(&change.object, definition)?;
     connection
         .prepare_cached(
-            "INSERT INTO transitions (sequence, time, name, kind, source, attributes, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO transitions (sequence, time, name, kind, source, attributes, body, definition)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             signed(change.sequence),
@@ -23,7 +25,8 @@ pub(super) fn write(connection: &Connection, change: &Change) -> rusqlite::Resul
             word(&change.kind),
             word(&change.source),
             json(&change.attributes)?,
-            body
+            body,
+            definition
         ])?;
     Ok(body)
 }
@@ -47,6 +50,9 @@ pub(super) struct Row {
     source: String,
     attributes: String,
     body: String,
+    /// Number and JSON of the definition it refers to.
+    definition: Option<i64>,
+    definition_body: Option<String>,
 }
 
 impl Row {
@@ -60,6 +66,8 @@ impl Row {
             source: row.get(4)?,
             attributes: row.get(5)?,
             body: row.get(6)?,
+            definition: row.get(7)?,
+            definition_body: row.get(8)?,
         })
     }
 
@@ -68,13 +76,18 @@ impl Row {
         self.sequence
     }
 
+    /// Number of the definition it refers to.
+    pub(super) fn definition(&self) -> Option<i64> {
+        self.definition
+    }
+
     /// The change, if it is whole.
     pub(super) fn parse(self) -> Result<Change, serde_json::Error> {
         Ok(Change {
             sequence: unsigned(self.sequence),
             kind: serde_json::from_value::<ChangeKind>(self.kind.into())?,
             name: Name::new(self.name),
-            object: Arc::new(serde_json::from_str(&self.body)?),
+            object: Arc::new(definitions::object(&self.body, self.definition_body.as_deref())?),
             attributes: serde_json::from_str(&self.attributes)?,
             source: serde_json::from_value::<ChangeSource>(self.source.into())?,
             time: Timestamp(self.time),

@@ -2,6 +2,7 @@
 
 use super::behind::{Behind, Bodies};
 use super::closed;
+use super::definitions::Definitions;
 use super::reader::JournalReader;
 use super::retention::{self, Limits};
 use super::row::json;
@@ -20,6 +21,9 @@ const GROUP: usize = 512;
 
 /// Old rows are deleted once in so many changes, so that one commit in thousands pays for it.
 const PRUNE_EVERY: u64 = 5_000;
+
+/// Definitions that nothing refers to are deleted once in so many prunings.
+const FORGET_EVERY: u64 = 16;
 
 /// After so many changes the write-ahead log is moved into the database, when they have been acknowledged: some 20 MiB.
 const CHECKPOINT_EVERY: u64 = 4_096;
@@ -58,7 +62,7 @@ impl StoreHandle {
 /// Starts the writer thread.
 pub(super) fn start(
     connection: Connection,
-    behind: Behind,
+    (behind, definitions): (Behind, Definitions),
     ballast: Ballast,
     acks: mpsc::UnboundedSender<Ack>,
     reader: Arc<JournalReader>,
@@ -67,11 +71,13 @@ pub(super) fn start(
     let writer = Writer {
         connection,
         behind,
+        definitions,
         ballast,
         acks,
         reader,
         condition: StoreCondition::Good,
         since_prune: 0,
+        prunings: 0,
         since_checkpoint: 0,
     };
     std::thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(&inbox))?;
@@ -81,11 +87,13 @@ pub(super) fn start(
 struct Writer {
     connection: Connection,
     behind: Behind,
+    definitions: Definitions,
     ballast: Ballast,
     acks: mpsc::UnboundedSender<Ack>,
     reader: Arc<JournalReader>,
     condition: StoreCondition,
     since_prune: u64,
+    prunings: u64,
     since_checkpoint: u64,
 }
 
@@ -168,6 +176,15 @@ impl Writer {
     }
 
     fn commit(&mut self, group: &[Transaction]) -> rusqlite::Result<()> {
+        let result = self.commit_once(group);
+        match result {
+            Ok(()) => self.definitions.committed(),
+            Err(_) => self.definitions.rolled_back(),
+        }
+        result
+    }
+
+    fn commit_once(&mut self, group: &[Transaction]) -> rusqlite::Result<()> {
         for change in group.iter().flat_map(|part| &part.changes) {
             self.behind.note(change);
         }
@@ -175,16 +192,17 @@ impl Writer {
         let mut bodies = Bodies::default();
         for part in group {
             for change in &part.changes {
-                let body = transition::write(&transaction, change)?;
+                let definition = self.definitions.store(&transaction, change)?;
+                let body = transition::write(&transaction, change, definition)?;
                 closed::keep(&transaction, change, &body)?;
-                bodies.keep(change.sequence, body);
+                bodies.keep(change.sequence, body, definition);
             }
             for row in &part.hosts {
                 write_host(&transaction, row)?;
             }
             write_act(&transaction, part)?;
         }
-        let rows = self.behind.write_due(&transaction, &bodies)?;
+        let rows = self.behind.write_due(&transaction, &bodies, &self.definitions)?;
         transaction.commit()?;
         self.behind.written(rows);
         Ok(())
@@ -192,7 +210,7 @@ impl Writer {
 
     fn complete_rows(&mut self) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
-        let rows = self.behind.write_all(&transaction)?;
+        let rows = self.behind.write_all(&transaction, &self.definitions)?;
         transaction.commit()?;
         self.behind.written(rows);
         Ok(())
@@ -216,6 +234,10 @@ impl Writer {
         let _ = self.ballast.fill();
         // Old rows that stay a while longer do no harm: the next round tries again.
         let _ = retention::prune(&mut self.connection, &Limits::default(), |oldest| self.reader.set_oldest(oldest));
+        self.prunings += 1;
+        if self.prunings.is_multiple_of(FORGET_EVERY) {
+            let _ = retention::forget_definitions(&self.connection);
+        }
     }
 }
 

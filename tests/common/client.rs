@@ -71,6 +71,11 @@ impl TestClient {
             .max_encoding_message_size(16 << 20)
     }
 
+    /// The alarms.
+    pub fn alarms(&self) -> v1::alarm_service_client::AlarmServiceClient<Channel> {
+        v1::alarm_service_client::AlarmServiceClient::new(self.channel.clone()).max_decoding_message_size(16 << 20)
+    }
+
     /// Registration of hosts.
     pub fn hosts(&self) -> v1::host_service_client::HostServiceClient<Channel> {
         v1::host_service_client::HostServiceClient::new(self.channel.clone())

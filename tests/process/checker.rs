@@ -17,6 +17,8 @@ pub struct Wanted {
     pub transitions: bool,
     /// Its filter; empty for everything.
     pub filter: String,
+    /// Alarms, not managed resources: both have their places in one log.
+    pub alarms: bool,
 }
 
 /// One thing a subscriber saw, in order.
@@ -76,7 +78,17 @@ pub fn check(wanted: &Wanted, seen: &[Entry], snapshots: &[Exact], journal: &Jou
     let mut life = Life::new(wanted, journal);
     let mut due = snapshots.iter().peekable();
     for entry in seen {
+        // The copy as it is before a message passes the position of the next comparison, or when it stands there.
+        let wanted = due.peek().map(|exact| exact.sequence);
+        if let (Entry::Message { position, .. }, Some(wanted)) = (entry, wanted)
+            && *position > wanted
+        {
+            life.remember();
+        }
         life.take(entry)?;
+        if wanted == Some(life.position) {
+            life.remember();
+        }
         while let Some(exact) = due.next_if(|exact| life.is_past(exact.sequence)) {
             life.compare(exact)?;
         }
@@ -95,8 +107,8 @@ struct Life<'a> {
     wanted: &'a Wanted,
     journal: &'a Journal,
     copy: BTreeMap<String, Held>,
-    /// Copies at the positions of the past, to compare with snapshots taken there.
-    past: BTreeMap<u64, BTreeMap<String, Held>>,
+    /// The copy at the last position before that of the next comparison, or there.
+    past: Option<(u64, BTreeMap<String, Held>)>,
     epoch: Option<String>,
     position: u64,
     number: u64,
@@ -119,7 +131,7 @@ impl<'a> Life<'a> {
             wanted,
             journal,
             copy: BTreeMap::new(),
-            past: BTreeMap::new(),
+            past: None,
             epoch: None,
             position: 0,
             number: 0,
@@ -161,14 +173,16 @@ impl<'a> Life<'a> {
                 self.message(*position, said)?;
                 self.position = *position;
                 self.complete = matches!(said, Said::Synchronized | Said::Heartbeat { .. });
-                if self.synchronized && self.fresh.is_none() {
-                    self.past.insert(*position, self.copy.clone());
-                    if self.past.len() > 2_000 {
-                        self.past.pop_first();
-                    }
-                }
                 Ok(())
             }
+        }
+    }
+
+    /// Keeps the copy, if it is whole and not kept for a later position already.
+    fn remember(&mut self) {
+        let newer = self.past.as_ref().is_none_or(|(position, _)| *position <= self.position);
+        if self.synchronized && self.fresh.is_none() && newer {
+            self.past = Some((self.position, self.copy.clone()));
         }
     }
 
@@ -271,13 +285,17 @@ impl<'a> Life<'a> {
     }
 
     /// A transition need not be told if the snapshot already showed what came of it, if it is the end of something the
-    /// client was never told of, or if it is that of a record of the same log: alarms have a stream of their own.
+    /// client was never told of, or if it is one of others.
     fn needs_no_word(&self, sequence: u64) -> bool {
         self.journal.get(&sequence).is_some_and(|row| {
             let shown = self.latest.get(&row.name).is_some_and(|latest| *latest >= sequence);
-            let is_record = row.name.starts_with("alarm");
-            is_record || shown || (row.removed && !self.copy.contains_key(&row.name))
+            self.is_of_others(row) || shown || (row.removed && !self.copy.contains_key(&row.name))
         })
+    }
+
+    /// A transition that this stream does not tell: streams of resources tell no alarm, and the reverse.
+    fn is_of_others(&self, row: &Row) -> bool {
+        if self.wanted.alarms { !row.name.starts_with("alarms/") } else { row.name.starts_with("alarm") }
     }
 
     fn heartbeat(&self, objects: u64, digest: Option<u64>) -> Result<(), Broken> {
@@ -303,9 +321,8 @@ impl<'a> Life<'a> {
         if self.epoch.as_deref() != Some(&exact.epoch) {
             return self.fail("reliable", "the inventory is of another epoch");
         }
-        let at = self.past.range(..=exact.sequence).next_back();
-        match at {
-            Some((_, copy)) if self.wanted.transitions => self.same(copy, exact),
+        match &self.past {
+            Some((position, copy)) if self.wanted.transitions && *position <= exact.sequence => self.same(copy, exact),
             _ => self.not_older(exact),
         }
     }

@@ -1,6 +1,5 @@
 //! `ack`, `unack`, `clear`, `comment` and `link`: what people do with alarms, each alarm by itself.
 
-use super::outcome::Outcomes;
 use super::reference::{find, without_kind};
 use super::subject::{id, object};
 use crate::cli::alarm_args::{AckArgs, LinkArgs, RemarkArgs};
@@ -8,6 +7,7 @@ use crate::cli::change::{actor, refuse_selectors, request_id};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::frame::Frame;
 use crate::cli::kind::Kind;
+use crate::cli::outcome::Outcomes;
 use crate::client::{Client, ClientError};
 use crate::wire::v1;
 use std::collections::BTreeMap;

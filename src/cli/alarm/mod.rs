@@ -7,7 +7,6 @@ mod check;
 mod explain;
 mod history;
 mod list;
-mod outcome;
 mod page;
 mod reference;
 mod report;

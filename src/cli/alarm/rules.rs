@@ -1,6 +1,5 @@
 //! `create` and `delete` of shelves and profiles.
 
-use super::outcome::Outcomes;
 use super::shelving::remove as remove_shelf;
 use super::subject::id;
 use crate::cli::alarm_args::{Create, DeleteArgs, MatchArgs, ProfileArgs, ShelfArgs};
@@ -9,6 +8,8 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::frame::Frame;
 use crate::cli::hosts::agree;
 use crate::cli::kind::{Kind, parse_requests};
+use crate::cli::measure;
+use crate::cli::outcome::Outcomes;
 use crate::client::{Client, ClientError, schema};
 use crate::wire::v1;
 use serde_json::Value;
@@ -31,10 +32,12 @@ pub async fn create(frame: &Frame, what: &Create) -> Result<Exit, Failure> {
             let result = create_profile(&client, args, profile).await;
             told(frame, &client, "profile", &args.name, args.matches.dry_run, result)
         }
+        Create::Job(args) => measure::create_job(frame, args).await,
+        Create::Monitor(args) => measure::create_monitor(frame, args).await,
         Create::Other(words) => {
             let kind = words.first().cloned().unwrap_or_default();
             Err(Failure::usage(format!(
-                "create {kind}: this version creates only rules about alarms, shelf and profile; use virsh meanwhile"
+                "create {kind}: this version creates only shelves, profiles, jobs and monitors; use virsh meanwhile"
             ))
             .with_next("vrmctl create --help"))
         }
@@ -165,9 +168,9 @@ fn level(text: &str) -> Result<(String, f64), Failure> {
 /// Wrong use; no consent; the daemon does not answer.
 pub async fn delete(frame: &Frame, args: &DeleteArgs, stdin: &mut dyn FnMut() -> Vec<String>) -> Result<Exit, Failure> {
     let requests = parse_requests(&args.words, stdin)?;
-    if let Some(wrong) = requests.iter().find(|request| !matches!(request.kind, Kind::Shelf | Kind::Profile)) {
+    if let Some(wrong) = requests.iter().find(|request| !is_deletable(request.kind)) {
         return Err(Failure::usage(format!(
-            "delete {}: this version deletes only shelves and profiles; use virsh meanwhile",
+            "delete {}: this version deletes only shelves, profiles, jobs and monitors; use virsh meanwhile",
             wrong.kind.word()
         ))
         .with_next("vrmctl delete --help"));
@@ -189,11 +192,16 @@ pub async fn delete(frame: &Frame, args: &DeleteArgs, stdin: &mut dyn FnMut() ->
     for (kind, name) in &rules {
         let result = match kind {
             Kind::Shelf => remove_shelf(&client, &format!("alarmShelves/{name}"), args.dry_run).await,
+            Kind::Job | Kind::Monitor => measure::delete(&client, *kind, name, args.dry_run).await,
             _ => remove_profile(&client, &format!("alarmProfiles/{name}"), args.dry_run).await,
         };
         outcomes.note(&client, &format!("{}/{name}", kind.word()), result.map(|()| Value::Null))?;
     }
     Ok(outcomes.finish())
+}
+
+fn is_deletable(kind: Kind) -> bool {
+    matches!(kind, Kind::Shelf | Kind::Profile | Kind::Job | Kind::Monitor)
 }
 
 async fn remove_profile(client: &Client, name: &str, dry_run: bool) -> Result<(), ClientError> {

@@ -1,12 +1,12 @@
 //! `shelve` and `unshelve`: one shelf for each alarm put aside by hand.
 
 use super::acts::{called, targets};
-use super::outcome::Outcomes;
 use super::subject::id;
 use crate::cli::alarm_args::{ShelveArgs, UnshelveArgs};
 use crate::cli::change::{actor, request_id};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::frame::Frame;
+use crate::cli::outcome::Outcomes;
 use crate::client::{Client, ClientError, schema};
 use crate::wire::v1;
 use serde_json::Value;

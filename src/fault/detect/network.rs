@@ -16,8 +16,7 @@ pub fn networks_of(object: &Object, world: &dyn Topology) -> Vec<Arc<Object>> {
     if object.class() != ObjectClass::Host || object.state.unknown {
         return Vec::new();
     }
-    let host = object.name.host_id();
-    world.objects(ObjectClass::Network).into_iter().filter(|network| network.name.host_id() == host).collect()
+    world.below(ObjectClass::Network, &object.name)
 }
 
 /// What a network's state and its host's interfaces say.

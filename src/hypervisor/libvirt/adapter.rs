@@ -4,8 +4,10 @@ use super::connection::{Connection, Opened};
 use super::counters::Counters;
 use super::lanes::Purpose;
 use super::memory::{Memory, fault, now};
+use super::observe::statistics::Plan;
 use super::observe::{devices, disk_errors, host, machines, networks, pools, statistics};
 use super::process_watch::ProcessWatch;
+use super::stats::Polling;
 use super::uri::Target;
 use crate::hypervisor::port::{Hypervisor, HypervisorError, Link, Vitals};
 use crate::model::host::EndpointKey;
@@ -15,7 +17,7 @@ use crate::model::virtual_machine::{RunState, RunStateReason};
 use futures_util::future::BoxFuture;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 use virt::connect::Connect;
 
@@ -30,6 +32,7 @@ const DISK_ERRORS: Duration = Duration::from_secs(3);
 pub struct LibvirtHypervisor {
     key: EndpointKey,
     profile: Profile,
+    polling: Polling,
     target: Arc<Target>,
     counters: Arc<Counters>,
     memory: Arc<Memory>,
@@ -48,6 +51,7 @@ impl LibvirtHypervisor {
         Self {
             key,
             profile,
+            polling: Polling::default(),
             processes: target.pid_files().map(|folder| ProcessWatch::new(folder, memory.clone())),
             target: Arc::new(target),
             counters: Arc::default(),
@@ -56,6 +60,12 @@ impl LibvirtHypervisor {
             doubt_bulk_states: AtomicBool::new(false),
             connection: Mutex::new(None),
         }
+    }
+
+    /// With another way to poll figures.
+    #[must_use]
+    pub fn with_polling(self, polling: Polling) -> Self {
+        Self { polling, ..self }
     }
 
     fn current(&self) -> MutexGuard<'_, Option<Arc<Connection>>> {
@@ -153,8 +163,12 @@ impl LibvirtHypervisor {
     }
 
     async fn read_statistics(&self, deadline: Duration) -> Result<Observation, HypervisorError> {
-        self.read(Purpose::Poll, deadline, |connect, memory, own| statistics::all(connect, memory, own.bulk.figures))
-            .await
+        let (key, polling) = (self.key.clone(), self.polling);
+        self.read(Purpose::Poll, deadline, move |connect, memory, own| {
+            let plan = Plan { key, bulk: own.bulk.figures, read_only: !own.may_refresh(), polling };
+            statistics::all(connect, memory, &plan)
+        })
+        .await
     }
 
     /// Reads the disks of machines that were found paused by an error, or of which an event told one.
@@ -221,7 +235,11 @@ impl Hypervisor for LibvirtHypervisor {
             let connection = self.connected()?;
             // Answered by libvirtd's priority workers, also while hung machines hold the others.
             let ask = |connect: Connect| connect.lib_version().map(|_| ()).map_err(fault);
-            let answer = connection.lanes.call(Purpose::Control, deadline, move |session| ask(session.connect()?));
+            let memory = self.memory.clone();
+            let answer = connection.lanes.call(Purpose::Control, deadline, move |session| {
+                let (connect, begin) = (session.connect()?, Instant::now());
+                ask(connect).inspect(|()| memory.note_probe(begin.elapsed()))
+            });
             answer.await.map_err(|error| self.explain(error))
         })
     }

@@ -5,11 +5,13 @@ use super::errors::{Phase, from_libvirt};
 use super::ffi::failure::Failure;
 use super::huge_pages::Reserved;
 use super::quarantine::Quarantine;
+use super::runs::Runs;
 use crate::hypervisor::port::HypervisorError;
 use crate::model::observation::GoneCause;
 use crate::model::time::Timestamp;
 use crate::model::virtual_machine::VmDefinition;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use uuid::Uuid;
@@ -28,13 +30,6 @@ pub struct Known {
 }
 
 impl Known {
-    /// MAC address of the NIC that appears on the host as `interface`.
-    pub fn mac(&self, interface: &str) -> Option<&str> {
-        let nics = &self.definition.as_ref()?.nics;
-        let nic = nics.iter().find(|nic| nic.host_interface == interface && !nic.mac.is_empty())?;
-        Some(&nic.mac)
-    }
-
     /// Target of the disk that an event calls by alias and source path; nothing if it is none of ours.
     pub fn disk(&self, alias: &str, path: &str) -> Option<&str> {
         if let Some(target) = self.disk_aliases.get(alias) {
@@ -59,6 +54,11 @@ pub struct Memory {
     refresh_tried: Mutex<HashMap<String, Timestamp>>,
     huge_pages: Mutex<Arc<[Reserved]>>,
     departures: Mutex<HashMap<Uuid, (Instant, GoneCause)>>,
+    runs: Mutex<Runs>,
+    /// Statistics polls so far.
+    polls: AtomicU64,
+    /// Microseconds the last probe took; 0 until one came back.
+    probe_us: AtomicU64,
 }
 
 /// Stops that are remembered, so that the end of a process is known to have been told: 4,096.
@@ -98,8 +98,29 @@ impl Memory {
         self.huge_pages.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Which start of each machine its counters belong to.
+    pub fn runs(&self) -> MutexGuard<'_, Runs> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a statistics poll; its number, from 0.
+    pub fn next_poll(&self) -> u64 {
+        self.polls.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A probe came back after this time.
+    pub fn note_probe(&self, took: Duration) {
+        self.probe_us.store(u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
+    }
+
+    /// How long the last probe took, if one came back.
+    pub fn probe_time(&self) -> Option<Duration> {
+        Some(self.probe_us.load(Ordering::Relaxed)).filter(|us| *us > 0).map(Duration::from_micros)
+    }
+
     /// An event told that the machine stopped or went.
     pub fn note_departure(&self, uuid: Uuid, cause: GoneCause) {
+        self.runs().end(uuid);
         let mut departures = self.departures.lock().unwrap_or_else(PoisonError::into_inner);
         if departures.len() >= DEPARTURES {
             departures.retain(|_, (at, _)| at.elapsed() < REMEMBERED);

@@ -19,6 +19,8 @@ mod observe;
 mod opener;
 mod process_watch;
 mod quarantine;
+mod record;
+mod runs;
 mod session;
 mod sever;
 mod sink;
@@ -29,4 +31,5 @@ mod words;
 pub mod xml;
 
 pub use opener::{Config, LibvirtOpener};
+pub use stats::Polling;
 pub use uri::Credential;

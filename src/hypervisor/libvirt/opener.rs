@@ -2,6 +2,7 @@
 
 use super::adapter::LibvirtHypervisor;
 use super::event_loop;
+use super::stats::Polling;
 use super::uri::{self, Credential, Target};
 use crate::hypervisor::port::{Endpoint, OpenError, Opener};
 use crate::model::host::EndpointKey;
@@ -22,6 +23,7 @@ pub struct Config {
 #[derive(Debug)]
 pub struct LibvirtOpener {
     config: Config,
+    polling: Polling,
 }
 
 impl LibvirtOpener {
@@ -31,7 +33,13 @@ impl LibvirtOpener {
     /// Why the event loop cannot run.
     pub fn new(config: Config) -> Result<Self, String> {
         event_loop::start()?;
-        Ok(Self { config })
+        Ok(Self { config, polling: Polling::default() })
+    }
+
+    /// With another way to poll figures.
+    #[must_use]
+    pub fn with_polling(self, polling: Polling) -> Self {
+        Self { polling, ..self }
     }
 
     fn target(&self, uri: &str, registration: &HostRegistration) -> Result<Target, OpenError> {
@@ -69,7 +77,7 @@ impl Opener for LibvirtOpener {
             endpoints.push(Endpoint {
                 registration: registration.clone(),
                 warnings: std::mem::take(&mut target.warnings),
-                hypervisor: Arc::new(LibvirtHypervisor::new(key, profile, target)),
+                hypervisor: Arc::new(LibvirtHypervisor::new(key, profile, target).with_polling(self.polling)),
             });
         }
         Ok(endpoints)

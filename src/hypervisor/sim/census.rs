@@ -8,6 +8,7 @@ use super::network;
 use super::storage::{self, POOLS, PoolPlace, PoolTrouble};
 use super::timeline::{GROUP, Moment, Temper, real, started_before, weighted};
 use super::world::World;
+use crate::model::measurement::Sample;
 use crate::model::observation::{
     Fact, GoneCause, ListedKind, MachineFacts, MachineStateFacts, MachineStatistics, PoolFacts,
 };
@@ -105,11 +106,13 @@ impl World {
         Fact::MachineControl { uuid: self.uuid(seen), control }
     }
 
-    /// Figures of those of the machines that are active; the control state of those that hang or did.
-    pub fn statistics(&self, seen: &[Seen]) -> Vec<Fact> {
+    /// Figures and samples of those of the machines that are active; the control state of those that hang or did.
+    pub fn statistics(&self, seen: &[Seen], samples: &mut Vec<Sample>) -> Vec<Fact> {
         let mut facts = Vec::new();
         for seen in seen.iter().filter(|seen| seen.moment.run_state.is_active()) {
-            facts.push(Fact::MachineStatistics(Box::new(self.machine_statistics(seen))));
+            let figures = self.machine_statistics(seen);
+            self.machine_samples(seen, &figures, samples);
+            facts.push(Fact::MachineStatistics(Box::new(figures)));
             if self.overlay.machines.contains_key(&seen.who.slot) || self.befallen(seen, Mishap::ControlError) {
                 facts.push(self.control(seen));
             }
@@ -118,10 +121,12 @@ impl World {
         facts
     }
 
-    /// Figures of a host, of which its machines have been promised so much memory.
-    pub fn host_statistics(&self, host: u64, promised_bytes: u64) -> Fact {
-        let mut figures = hardware::statistics(self.dice, host, self.uptime_us(host), promised_bytes);
+    /// Figures and samples of a host, of which its machines have been promised so much memory.
+    pub fn host_statistics(&self, host: u64, promised_bytes: u64, samples: &mut Vec<Sample>) -> Fact {
+        let mut figures =
+            hardware::statistics(self.dice, host, self.uptime_us(host), self.loaded_us(host), promised_bytes);
         self.strain(host, &mut figures);
+        self.host_samples(host, &figures, samples);
         Fact::HostStatistics(Box::new(figures))
     }
 
@@ -189,7 +194,7 @@ impl World {
         complete(ListedKind::Machines, seen.iter().map(|seen| self.uuid(seen).to_string()))
     }
 
-    fn id(&self, host: u64) -> Option<&crate::model::name::HostId> {
+    pub(super) fn id(&self, host: u64) -> Option<&crate::model::name::HostId> {
         self.plan.hosts.get(usize::try_from(host).ok()?)
     }
 
@@ -225,10 +230,17 @@ impl World {
     }
 
     /// As if every host had been booted within the ten days before its steady machines.
-    fn uptime_us(&self, host: u64) -> u64 {
-        let now = real(self.now, self.plan.speed_milli).0;
-        let boot = 86_400_000_000 * i64::try_from(host % 10).unwrap_or(0);
-        u64::try_from(now.saturating_sub(started_before(now)).saturating_add(boot)).unwrap_or(0)
+    pub(super) fn uptime_us(&self, host: u64) -> u64 {
+        u64::try_from(self.clock().0.saturating_sub(self.boot_us(host))).unwrap_or(0)
+    }
+
+    /// The time since boot weighted by the load of that time.
+    pub(super) fn loaded_us(&self, host: u64) -> u64 {
+        u64::try_from(weighted(self.boot_us(host), self.clock().0)).unwrap_or(0)
+    }
+
+    fn boot_us(&self, host: u64) -> i64 {
+        started_before(self.clock().0) - 86_400_000_000 * i64::try_from(host % 10).unwrap_or(0)
     }
 
     fn pool_facts(&self, host: u64, name: &str) -> Option<PoolFacts> {

@@ -6,6 +6,7 @@ use super::stage::Stage;
 use super::world::World;
 use crate::hypervisor::port::{Hypervisor, HypervisorError, Link, Vitals};
 use crate::model::host::EndpointKey;
+use crate::model::measurement::SampleBatch;
 use crate::model::observation::{Fact, Observation, Scope};
 use crate::model::registration::Profile;
 use futures_util::future::BoxFuture;
@@ -108,12 +109,17 @@ impl SimEndpoint {
     async fn read(&self, scope: Scope, deadline: Duration) -> Result<Observation, HypervisorError> {
         self.call(deadline).await?;
         let host = self.host;
+        let mut samples = None;
         let facts = match scope {
             Scope::Hypervisor => self.look(|world| world.hypervisor_facts(host, self.profile)),
             Scope::MachineStates => self.machine_states().await,
             Scope::Machines => self.machines().await,
             Scope::Machine(uuid) => self.machine(uuid),
-            Scope::Statistics => self.statistics().await,
+            Scope::Statistics => {
+                let (facts, batch) = self.statistics().await;
+                samples = Some(Box::new(batch));
+                facts
+            }
             Scope::StoragePools => self.look(|world| world.pools(host)),
             Scope::StoragePool(name) => self.look(|world| vec![world.pool(host, &name)]),
             Scope::Networks => self.look(|world| world.networks(host)),
@@ -123,7 +129,7 @@ impl SimEndpoint {
                 [world.device_facts(host)].into_iter().chain(incidents).collect()
             }),
         };
-        Ok(Observation { time: self.stage.look(|_, now| now), facts, errors: Vec::new(), samples: None })
+        Ok(Observation { time: self.stage.look(|_, now| now), facts, errors: Vec::new(), samples })
     }
 
     fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {
@@ -196,22 +202,28 @@ impl SimEndpoint {
         self.described.lock().unwrap_or_else(PoisonError::into_inner).retain(|uuid| present.contains(uuid));
     }
 
-    async fn statistics(&self) -> Vec<Fact> {
-        let seen = self.look(|world| world.machines(self.host));
-        let mut facts = self.in_pieces(&seen, |world, piece, facts| facts.append(&mut world.statistics(piece))).await;
+    /// Figures and samples. Those of machines are of the moment at which the machines were looked at, those of the
+    /// host of a moment later.
+    async fn statistics(&self) -> (Vec<Fact>, SampleBatch) {
+        let (seen, time) = self.stage.look(|world, now| (world.machines(self.host), now));
+        let mut samples = Vec::new();
+        let mut facts =
+            self.in_pieces(&seen, |world, piece, facts| facts.append(&mut world.statistics(piece, &mut samples))).await;
         let promised = facts.iter().filter_map(|fact| match fact {
             Fact::MachineStatistics(figures) => figures.memory_actual_bytes,
             _ => None,
         });
         let promised = promised.fold(0, u64::saturating_add);
-        facts.push(self.look(|world| world.host_statistics(self.host, promised)));
+        let (own, end) = self.stage.look(|world, now| (world.host_statistics(self.host, promised, &mut samples), now));
+        facts.push(own);
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         facts.extend(self.look(|world| {
             let mut incidents = world.host_incidents(self.host, false);
             incidents.append(&mut world.newly_counted(self.host, &mut counted));
             incidents
         }));
-        facts
+        let monotonic = Duration::from_micros(u64::try_from(time.0).unwrap_or_default());
+        (facts, SampleBatch { time, monotonic, spent: end.since(time), samples })
     }
 }
 

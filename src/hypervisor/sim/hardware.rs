@@ -9,7 +9,8 @@ use crate::model::registration::Profile;
 use std::collections::BTreeMap;
 
 const GIB: u64 = 1 << 30;
-const SOCKETS: u32 = 2;
+/// Sockets, and NUMA nodes, of every host.
+pub const SOCKETS: u32 = 2;
 const THREADS: u32 = 2;
 const PAGE_2M: u64 = 2 << 20;
 
@@ -19,8 +20,18 @@ fn cores(dice: Dice, host: u64) -> u32 {
 }
 
 /// Installed memory of a host, in bytes.
-fn memory(dice: Dice, host: u64) -> u64 {
+pub fn memory(dice: Dice, host: u64) -> u64 {
     dice.pick(&[128, 256, 512], Topic::Hardware, host, 1).unwrap_or(128) * GIB
+}
+
+/// CPUs of a host.
+pub fn cpus(dice: Dice, host: u64) -> u64 {
+    u64::from(cores(dice, host) * THREADS * SOCKETS)
+}
+
+/// Share of a host's CPU time that is used at mean load, in permille.
+pub fn busy_permille(dice: Dice, host: u64) -> u64 {
+    50 + dice.below(400, Topic::Hardware, host, 4)
 }
 
 /// The driver every simulated endpoint reports.
@@ -172,22 +183,21 @@ fn filesystems(host: u64) -> Vec<HostFilesystem> {
     ]
 }
 
-/// Moving figures of a host up for `uptime_us`, of which machines have promised `promised_bytes` of memory.
-pub fn statistics(dice: Dice, host: u64, uptime_us: u64, promised_bytes: u64) -> HostStatistics {
-    let cpus = u64::from(cores(dice, host) * THREADS * SOCKETS);
-    let busy = 50 + dice.below(400, Topic::Hardware, host, 4);
-    let cpu = |permille: u64| uptime_us.saturating_mul(cpus).saturating_mul(permille);
+/// Moving figures of a host up for `uptime_us`, `loaded_us` when weighted by its load, of which machines have
+/// promised `promised_bytes` of memory.
+pub fn statistics(dice: Dice, host: u64, uptime_us: u64, loaded_us: u64, promised_bytes: u64) -> HostStatistics {
+    let cpus = cpus(dice, host);
+    let busy = busy_permille(dice, host);
+    let cpu = |us: u64, permille: u64| us.saturating_mul(cpus).saturating_mul(permille);
+    let (user, kernel) = (cpu(loaded_us, busy - busy / 4), cpu(loaded_us, busy / 4));
+    let iowait = cpu(uptime_us, 5);
+    let idle = cpu(uptime_us, 1_000).saturating_sub(user + kernel + iowait);
     let total = memory(dice, host);
     HostStatistics {
         memory_free_bytes: Some(total.saturating_sub(promised_bytes / 4 * 3).saturating_sub(4 * GIB)),
-        cpu_time_ns: [
-            ("idle", cpu(1_000 - busy - 5)),
-            ("iowait", cpu(5)),
-            ("kernel", cpu(busy / 4)),
-            ("user", cpu(busy - busy / 4)),
-        ]
-        .map(|(mode, time)| (mode.to_owned(), time))
-        .into(),
+        cpu_time_ns: [("idle", idle), ("iowait", iowait), ("kernel", kernel), ("user", user)]
+            .map(|(mode, time)| (mode.to_owned(), time))
+            .into(),
         huge_pages: vec![HugePages { page_size_bytes: PAGE_2M, total: 4_096, free: 2_048 }],
         filesystem_available_bytes: [
             ("/", 120 * GIB),

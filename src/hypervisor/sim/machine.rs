@@ -137,6 +137,26 @@ impl DiskPlan {
     }
 }
 
+/// What a machine is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Virtual CPUs.
+    pub vcpus: u32,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+}
+
+/// What a machine is given.
+pub fn shape(who: Who, dice: Dice) -> Shape {
+    let shape = dice.roll(Topic::Shape, who.draw(), 0);
+    Shape { vcpus: 1 << (shape % 4), memory_bytes: (1 << (shape / 4 % 5)) * GIB / 2 }
+}
+
+/// Targets of a machine's disks.
+pub fn targets(who: Who, dice: Dice) -> Vec<String> {
+    disks(who, dice, false).into_iter().map(|disk| disk.target).collect()
+}
+
 /// Path of the base image that local disks may lie over.
 pub const BASE_IMAGE: &str = "/var/lib/libvirt/images/debian-12-base.qcow2";
 
@@ -176,8 +196,7 @@ pub fn disks(who: Who, dice: Dice, mobile: bool) -> Vec<DiskPlan> {
 pub fn definition(who: Who, dice: Dice, mobile: bool, group: u64, active: bool) -> VmDefinition {
     let draw = who.draw();
     let shape = dice.roll(Topic::Shape, draw, 0);
-    let vcpus = 1 << (shape % 4);
-    let memory = (1 << (shape / 4 % 5)) * GIB / 2;
+    let Shape { vcpus, memory_bytes: memory } = self::shape(who, dice);
     let container = who.is_container();
     VmDefinition {
         title: if shape.is_multiple_of(5) { format!("Service {}", who.slot) } else { String::new() },
@@ -354,13 +373,12 @@ pub fn statistics(who: Who, dice: Dice, mobile: bool, active_us: u64, hung: bool
     }
     let draw = who.draw();
     let load = dice.roll(Topic::Load, draw, 0);
-    let shape = dice.roll(Topic::Shape, draw, 0);
-    let (vcpus, memory) = (1 << (shape % 4), (1 << (shape / 4 % 5)) * GIB / 2);
+    let Shape { vcpus, memory_bytes: memory } = shape(who, dice);
     let busy_permille = 20 + load % 600;
     let ballooned = memory - memory / 16 * ((active_us / 30_000_000) % 4);
     MachineStatistics {
         uuid,
-        cpu_time_ns: Some(share(active_us, vcpus * busy_permille)),
+        cpu_time_ns: Some(share(active_us, u64::from(vcpus) * busy_permille)),
         memory_actual_bytes: Some(ballooned),
         memory_rss_bytes: Some(ballooned / 4 * 3),
         disks: disks(who, dice, mobile).iter().map(|plan| disk_figures(plan, active_us, load)).collect(),

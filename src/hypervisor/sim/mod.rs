@@ -13,6 +13,8 @@ pub mod endpoint;
 pub mod fault;
 pub mod hardware;
 pub mod machine;
+pub mod measure;
+pub mod measure_host;
 pub mod mishap;
 pub mod network;
 pub mod opener;

@@ -1,5 +1,6 @@
 //! The simulator as the daemon uses it: opened by address, read through the port, disturbed over its socket.
 
+mod figures;
 mod mishaps;
 
 use super::control::{ControlHook, NoHook, bind_control, serve_control};

@@ -363,20 +363,36 @@ pub fn real(time: i64, speed_milli: u32) -> Timestamp {
     Timestamp(i64::try_from(unscaled).unwrap_or(i64::MAX))
 }
 
-/// Period of the wave in every load, in microseconds.
-const WAVE_US: i64 = 600_000_000;
+/// Waves in every load: the period in microseconds, the height, and when it goes through its mean upwards.
+const WAVES: [(i64, f64, i64); 2] = [(600_000_000, 0.25, 0), (86_400_000_000, 0.3, 28_800_000_000)];
 
-/// Time from `from` to `to` weighted by a load that goes up and down by half; never falls as `to` grows.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the wave is far below 2^53")]
+/// Where a wave is: the angle.
+#[expect(clippy::cast_precision_loss, reason = "a period is far below 2^53")]
+fn angle(time: i64, period: i64, begin: i64) -> f64 {
+    (time - begin).rem_euclid(period) as f64 / period as f64 * std::f64::consts::TAU
+}
+
+/// Time from `from` to `to` weighted by a load that goes up and down over ten minutes and over the day, highest
+/// at 14:00 UTC; at most 1.55 times the time. Never falls as `to` grows.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the waves are far below 2^53")]
 pub fn weighted(from: i64, to: i64) -> i64 {
-    let turn = |time: i64| {
-        let angle = time.rem_euclid(WAVE_US) as f64 / WAVE_US as f64 * std::f64::consts::TAU;
-        angle.cos() * WAVE_US as f64 / std::f64::consts::TAU * 0.5
-    };
     if to <= from {
         return 0;
     }
+    let turn = |time: i64| -> f64 {
+        let wave = |(period, height, begin): (i64, f64, i64)| {
+            angle(time, period, begin).cos() * period as f64 / std::f64::consts::TAU * height
+        };
+        WAVES.into_iter().map(wave).sum()
+    };
     (to - from + (turn(from) - turn(to)).round() as i64).max(0)
+}
+
+/// The load at a moment in permille of its mean.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 450 and 1550")]
+pub fn weight_permille(time: i64) -> u64 {
+    let wave = |(period, height, begin): (i64, f64, i64)| angle(time, period, begin).sin() * height;
+    (1_000.0 * (1.0 + WAVES.into_iter().map(wave).sum::<f64>())) as u64
 }
 
 fn unsigned(value: i64) -> u64 {

@@ -2,12 +2,12 @@
 
 use super::closed::ClosedAlarmPage;
 use super::reader::Alarms;
-use crate::model::Timestamp;
 use crate::model::alarm_command::ClosedAlarmQuery;
 use crate::northbound::failure::Failure;
 use crate::northbound::limits;
 use crate::northbound::listing::{PageArguments, PageStart};
 use crate::northbound::reason::Reason;
+use crate::northbound::request::time;
 use crate::wire::convert::{self, Detail};
 use crate::wire::v1;
 use prost::Message;
@@ -65,12 +65,6 @@ fn query(request: &v1::ListAlarmHistoryRequest, start: &PageStart) -> Result<Clo
         continue_after,
         limit: start.size,
     })
-}
-
-/// A time of a request.
-pub(super) fn time(field: &str, time: Option<prost_types::Timestamp>) -> Result<Option<Timestamp>, Failure> {
-    let Some(time) = time else { return Ok(None) };
-    convert::time_from(time).map(Some).ok_or_else(|| Failure::field(field, "is out of range"))
 }
 
 fn response(page: &ClosedAlarmPage, start: &PageStart) -> v1::ListAlarmHistoryResponse {

@@ -2,9 +2,9 @@
 
 use super::reader::Alarms;
 use super::refusal::only;
+use crate::model::Name;
 use crate::model::alarm::limits as bounds;
 use crate::model::alarm_command::{AlarmCommand, ReportedCondition};
-use crate::model::{Body, Name, ObjectClass};
 use crate::northbound::failure::Failure;
 use crate::northbound::limits;
 use crate::northbound::request::{Call, context};
@@ -25,19 +25,9 @@ impl Alarms {
     ) -> Result<v1::ReportConditionResponse, Failure> {
         let context = context(call, request.actor.as_ref(), &request.request_id, "", request.validate_only)?;
         let condition = condition(request)?;
-        let (object, alarm_type) = (condition.object.clone(), condition.alarm_type.clone());
-        only(self.engine.alarms(context, AlarmCommand::Report(condition)).await?)?;
-        Ok(v1::ReportConditionResponse { alarm: self.alarm_of(&object, &alarm_type) })
-    }
-
-    /// The alarm of a kind at an object; an answered command's effects are published.
-    fn alarm_of(&self, object: &Name, alarm_type: &str) -> Option<v1::Alarm> {
-        let of = |body: &Body| match body {
-            Body::Alarm(alarm) => alarm.object == *object && alarm.alarm_type == alarm_type,
-            _ => false,
-        };
-        let found = self.published.log.all(ObjectClass::Alarm).into_iter().find(|record| of(&record.body));
-        found.and_then(|record| convert::alarm(&record, Detail::Full))
+        let record = only(self.engine.alarms(context, AlarmCommand::Report(condition)).await?)?;
+        let alarm = record.and_then(|record| convert::alarm(&record, Detail::Full));
+        Ok(v1::ReportConditionResponse { alarm })
     }
 }
 

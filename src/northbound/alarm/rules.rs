@@ -1,18 +1,16 @@
 //! Shelves and profiles: rules about alarms.
 
-use super::history::time;
 use super::reader::Alarms;
 use super::refusal::only;
 use crate::engine::CommandContext;
 use crate::model::alarm::limits as bounds;
 use crate::model::alarm_command::AlarmCommand;
 use crate::model::annotation::limits as label_bounds;
-use crate::model::{Body, HostId, Name, Object, ObjectClass};
+use crate::model::{Body, Name, Object, ObjectClass};
 use crate::northbound::failure::Failure;
 use crate::northbound::limits;
 use crate::northbound::listing::{PageArguments, PageStart};
-use crate::northbound::reason::Reason;
-use crate::northbound::request::name_of_class;
+use crate::northbound::request::{mask_paths, name_of_class, time};
 use crate::wire::convert;
 use crate::wire::v1;
 use std::sync::Arc;
@@ -86,17 +84,6 @@ impl Alarms {
     }
 }
 
-/// The name of a new rule; without an id one is made.
-pub(super) fn new_name(field: &str, id: &str, name: fn(&str) -> Name) -> Result<Name, Failure> {
-    if id.is_empty() {
-        return Ok(name(&format!("r-{}", &uuid::Uuid::now_v7().simple().to_string()[..18])));
-    }
-    // The pattern is that of host ids.
-    HostId::parse(id).map(|id| name(id.as_str())).map_err(|_| {
-        Failure::field(field, "lower-case letters, digits and hyphens, beginning with a letter, at most 63 characters")
-    })
-}
-
 /// Puts the fields of the mask into the present shelf; an empty mask means all of them.
 pub(super) fn merged_shelf(
     present: &Object,
@@ -104,7 +91,7 @@ pub(super) fn merged_shelf(
     mask: Option<&prost_types::FieldMask>,
 ) -> Result<v1::AlarmShelf, Failure> {
     let Some(mut shelf) = convert::alarm_shelf(present) else { return Ok(wanted) };
-    for path in paths(mask, &["order", "matches", "reason", "expire_time"])? {
+    for path in mask_paths(mask, &["order", "matches", "reason", "expire_time"])? {
         match path {
             "order" => shelf.order = wanted.order,
             "matches" => shelf.matches.clone_from(&wanted.matches),
@@ -123,7 +110,7 @@ pub(super) fn merged_profile(
 ) -> Result<v1::AlarmProfile, Failure> {
     let Some(mut profile) = convert::alarm_profile(present) else { return Ok(wanted) };
     let fields = ["order", "matches", "severity", "hold_on_seconds", "hold_off_seconds", "thresholds", "off"];
-    for path in paths(mask, &fields)? {
+    for path in mask_paths(mask, &fields)? {
         match path {
             "order" => profile.order = wanted.order,
             "matches" => profile.matches.clone_from(&wanted.matches),
@@ -135,24 +122,6 @@ pub(super) fn merged_profile(
         }
     }
     Ok(profile)
-}
-
-/// The paths of an update mask, checked; all fields for none and for `*`.
-fn paths<'a>(mask: Option<&prost_types::FieldMask>, fields: &[&'a str]) -> Result<Vec<&'a str>, Failure> {
-    let Some(mask) = mask.filter(|mask| !mask.paths.is_empty() && mask.paths != ["*"]) else {
-        return Ok(fields.to_vec());
-    };
-    mask.paths
-        .iter()
-        .take(limits::REQUEST_ITEMS)
-        .map(|path| {
-            let known = fields.iter().find(|field| *field == path).copied();
-            known.ok_or_else(|| {
-                let text = format!("{path} cannot be changed; there are {}", fields.join(", "));
-                Failure::violation(Reason::ImmutableField, "update_mask", text)
-            })
-        })
-        .collect()
 }
 
 /// A text that sorts as rules are tried, and the name.

@@ -3,13 +3,13 @@
 use super::acts::one_alarm;
 use super::reader::Alarms;
 use super::refusal::only;
-use super::rules::{merged_profile, merged_shelf, new_name};
+use super::rules::{merged_profile, merged_shelf};
 use super::stream::AlarmAnswers;
 use crate::model::alarm_command::{AlarmAct, AlarmCommand};
 use crate::model::{Name, ObjectClass};
 use crate::northbound::failure::Failure;
 use crate::northbound::listing::PageArguments;
-use crate::northbound::request::{called, context, name_of_class};
+use crate::northbound::request::{called, context, name_of_class, new_name};
 use crate::wire::convert;
 use crate::wire::v1;
 use tonic::{Request, Response, Status};

@@ -77,7 +77,19 @@ impl Role {
 const FAULT_OPERATOR: [&str; 4] = ["alarms.acknowledge", "alarms.clear", "alarms.comment", "alarms.shelve"];
 
 /// Beside reading.
-const RESOURCE_OPERATOR: [&str; 3] = ["managedObjects.annotate", "managedObjects.setExpectation", "hosts.lock"];
+const RESOURCE_OPERATOR: [&str; 11] = [
+    "managedObjects.annotate",
+    "managedObjects.setExpectation",
+    "hosts.lock",
+    "measurementJobs.create",
+    "measurementJobs.update",
+    "measurementJobs.delete",
+    "measurementJobs.suspend",
+    "thresholdMonitors.create",
+    "thresholdMonitors.update",
+    "thresholdMonitors.delete",
+    "thresholdMonitors.suspend",
+];
 
 /// Beside what both operators may.
 const ADMINISTRATOR: [&str; 9] = [

@@ -16,6 +16,12 @@ impl<T: ?Sized> std::fmt::Debug for Filter<T> {
     }
 }
 
+impl<T: ?Sized> Default for Filter<T> {
+    fn default() -> Self {
+        Self { root: None }
+    }
+}
+
 impl<T: ?Sized> Filter<T> {
     /// True if it lets everything through.
     pub fn is_empty(&self) -> bool {

@@ -43,7 +43,7 @@ fn an_old_store_is_migrated_and_its_copy_is_the_way_back() {
     assert_eq!(read.iter().map(|change| change.sequence).collect::<Vec<u64>>(), (11..=20).collect::<Vec<u64>>());
     drop(journal);
 
-    let copy = directory.path().join("journal.db.pre-2");
+    let copy = directory.path().join("journal.db.pre-3");
     let (version, epoch) = version_and_epoch(&copy);
     assert_eq!(version, 1);
     assert_ne!(epoch, "old", "subscribers must not take its numbers for those they know");
@@ -87,7 +87,7 @@ fn two_copies_are_kept_and_a_new_store_makes_none() {
 fn a_copy_that_cannot_be_made_leaves_the_store_as_it_was() {
     let directory = tempfile::tempdir().unwrap();
     old_store(directory.path());
-    std::fs::create_dir(directory.path().join("journal.db.pre-2.unfinished")).unwrap();
+    std::fs::create_dir(directory.path().join("journal.db.pre-3.unfinished")).unwrap();
     assert!(try_open(directory.path()).is_err());
     assert_eq!(version_and_epoch(&directory.path().join("journal.db")), (1, "old".to_owned()));
 }

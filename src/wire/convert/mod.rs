@@ -10,6 +10,7 @@ mod change;
 mod common;
 mod host;
 mod machine;
+mod measurement;
 mod object;
 mod request;
 mod storage;
@@ -26,6 +27,10 @@ pub use common::{
 };
 pub use host::host_origin;
 pub use machine::{control_state, run_state, run_state_reason};
+pub use measurement::{
+    absent_reason, job_from, measured_class, measurement_job, measurement_series, metric_kind, monitor_from,
+    period_point, reading_point, scope_from, threshold_monitor,
+};
 pub use object::{Detail, Served, managed_object, resource, to_change_resource};
 pub use request::{class_from, expectation_from, profile_from, relation, relation_from};
 pub use storage::pool_state;

@@ -4,7 +4,7 @@ use super::{Entry, Journal, Row, Said, Wanted, check, digest_of};
 use crate::common::{Exact, held};
 
 fn wanted(transitions: bool, filter: &str) -> Wanted {
-    Wanted { client: "c".to_owned(), transitions, filter: filter.to_owned() }
+    Wanted { client: "c".to_owned(), transitions, filter: filter.to_owned(), alarms: false }
 }
 
 fn message(number: u64, position: u64, said: Said) -> Entry {
@@ -176,6 +176,53 @@ fn an_object_that_should_be_gone_is_found() {
         let verdict = check(&wanted(transitions, "x = y"), &life, &snapshots(), &journal());
         assert_eq!(verdict.expect_err("a is gone").guarantee, "reliable");
     }
+}
+
+/// The same life with the names of alarms, between changes of resources that are none of its business.
+fn of_alarms(tamper: impl FnOnce(&mut Vec<Entry>)) -> Option<&'static str> {
+    let renamed = |name: &str| format!("alarms/{name}");
+    let mut life = life();
+    tamper(&mut life);
+    for entry in &mut life {
+        let Entry::Message { said, .. } = entry else { continue };
+        match said {
+            Said::Snapshot { name, .. } | Said::Changed { name, .. } | Said::Removed { name, .. } => {
+                *name = renamed(name);
+            }
+            Said::Heartbeat { digest, .. } => *digest = digest.map(|_| digest_of("alarms/b", 2)),
+            _ => {}
+        }
+    }
+    let mut journal: Journal =
+        journal().into_iter().map(|(sequence, row)| (sequence, Row { name: renamed(&row.name), ..row })).collect();
+    let resource = Row { name: "hosts/a".to_owned(), revision: 1, removed: false };
+    journal.insert(6, resource.clone());
+    journal.insert(7, resource);
+    let wanted = Wanted { alarms: true, ..wanted(true, "") };
+    check(&wanted, &life, &[], &journal).err().map(|broken| broken.guarantee)
+}
+
+#[test]
+fn a_life_with_alarms_is_judged_alike() {
+    assert_eq!(of_alarms(|_| ()), None);
+    assert_eq!(of_alarms(|life| drop(life.remove(2))), Some("ordered"));
+    assert_eq!(of_alarms(|life| life[9] = message(2, 4, Said::Status)), Some("resumable"));
+    // It says that 8 was told, but 6 and 7 are of resources: they are not missed, 8 is not in the journal.
+    let ahead = |life: &mut Vec<Entry>| life[12] = message(5, 8, changed("b", 3, 8));
+    assert_eq!(of_alarms(ahead), Some("committed"));
+}
+
+#[test]
+fn a_stream_of_resources_does_not_miss_alarms() {
+    let mut journal = journal();
+    let alarm = Row { name: "alarms/x".to_owned(), revision: 1, removed: false };
+    journal.insert(4, alarm);
+    let mut life = life();
+    life[9] = message(2, 4, Said::Status);
+    life.truncate(12);
+    assert_eq!(check(&wanted(true, ""), &life, &[], &journal), Ok(()));
+    let alarms = Wanted { alarms: true, ..wanted(true, "") };
+    assert!(check(&alarms, &life, &[], &journal).is_err(), "it does, if it asked for alarms");
 }
 
 #[test]

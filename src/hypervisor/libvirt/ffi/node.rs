@@ -1,7 +1,7 @@
 //! Moving figures of the host (CPU time and memory), and keepalive of a connection.
 
 use super::failure::Failure;
-use super::typed::field_name;
+use super::typed::{Parameters, field_name};
 use std::collections::BTreeMap;
 use std::ptr;
 use virt::connect::Connect;
@@ -10,18 +10,19 @@ use virt_sys as sys;
 /// All CPUs together, for both calls below.
 const ALL: i32 = -1;
 
-/// CPU time of the host by mode in nanoseconds since boot (`virNodeGetCPUStats`).
+/// CPU time of the host, or of one CPU, by mode in nanoseconds since boot (`virNodeGetCPUStats`).
 ///
 /// # Errors
 /// libvirt's error; NO_SUPPORT where the driver lacks it.
-pub fn cpu_statistics(connect: &Connect) -> Result<BTreeMap<String, u64>, Failure> {
+pub fn cpu_statistics(connect: &Connect, cpu: Option<u32>) -> Result<BTreeMap<String, u64>, Failure> {
+    let which = cpu.and_then(|cpu| i32::try_from(cpu).ok()).unwrap_or(ALL);
     let mut count = 0;
     // SAFETY: with a NULL array libvirt only writes the number of fields.
-    let result = unsafe { sys::virNodeGetCPUStats(connect.as_ptr(), ALL, ptr::null_mut(), &raw mut count, 0) };
+    let result = unsafe { sys::virNodeGetCPUStats(connect.as_ptr(), which, ptr::null_mut(), &raw mut count, 0) };
     check(result)?;
     let mut fields = vec![sys::virNodeCPUStats { field: [0; 80], value: 0 }; usize::try_from(count).unwrap_or(0)];
     // SAFETY: `fields` has room for the `count` elements libvirt may write.
-    let result = unsafe { sys::virNodeGetCPUStats(connect.as_ptr(), ALL, fields.as_mut_ptr(), &raw mut count, 0) };
+    let result = unsafe { sys::virNodeGetCPUStats(connect.as_ptr(), which, fields.as_mut_ptr(), &raw mut count, 0) };
     check(result)?;
     fields.truncate(usize::try_from(count).unwrap_or(0));
     Ok(fields.iter().map(|entry| (field_name(&entry.field).into_owned(), entry.value)).collect())
@@ -42,6 +43,28 @@ pub fn memory_statistics(connect: &Connect) -> Result<BTreeMap<String, u64>, Fai
     check(result)?;
     fields.truncate(usize::try_from(count).unwrap_or(0));
     Ok(fields.iter().map(|entry| (field_name(&entry.field).into_owned(), entry.value)).collect())
+}
+
+/// Settings and counters of KSM by name (`virNodeGetMemoryParameters`).
+///
+/// # Errors
+/// libvirt's error; NO_SUPPORT where the driver lacks it.
+pub fn memory_parameters(connect: &Connect) -> Result<BTreeMap<String, u64>, Failure> {
+    let mut count = 0;
+    // SAFETY: with a NULL array libvirt only writes the number of parameters.
+    let result = unsafe { sys::virNodeGetMemoryParameters(connect.as_ptr(), ptr::null_mut(), &raw mut count, 0) };
+    check(result)?;
+    // SAFETY: all-zero bytes are a valid parameter: no type, no name, a union of numbers and a null pointer.
+    let none: sys::virTypedParameter = unsafe { std::mem::zeroed() };
+    let mut parameters = vec![none; usize::try_from(count).unwrap_or(0)];
+    // SAFETY: `parameters` has room for the `count` elements libvirt may write.
+    let result =
+        unsafe { sys::virNodeGetMemoryParameters(connect.as_ptr(), parameters.as_mut_ptr(), &raw mut count, 0) };
+    check(result)?;
+    // SAFETY: libvirt has written `count` parameters, which live as long as the vector; none of them is a string
+    // (all are numbers by the call's documentation), so nothing is left to free.
+    let read = unsafe { Parameters::new(parameters.as_ptr(), count) };
+    Ok(read.filter_map(|(name, value)| Some((name.into_owned(), value.as_u64()?))).collect())
 }
 
 /// Free memory of the host in bytes (`virNodeGetFreeMemory`); 0 is libvirt's word for an error.

@@ -1,12 +1,11 @@
 //! The host and its hypervisor.
 
-use crate::hypervisor::libvirt::ffi::node;
 use crate::hypervisor::libvirt::huge_pages;
 use crate::hypervisor::libvirt::memory::{Memory, fault};
 use crate::hypervisor::libvirt::stats::kibibytes;
 use crate::hypervisor::libvirt::xml;
 use crate::hypervisor::port::HypervisorError;
-use crate::model::observation::{HostFacts, HostStatistics, HypervisorFacts};
+use crate::model::observation::{HostFacts, HypervisorFacts};
 use std::collections::BTreeMap;
 use virt::connect::Connect;
 
@@ -85,18 +84,6 @@ impl Examined {
         facts.version = self.version;
         facts.machine_types = self.machine_types;
         facts.guest_archs = self.guest_archs;
-    }
-}
-
-/// Moving figures of the host; what the driver lacks is absent.
-pub fn statistics(connect: &Connect, memory: &Memory) -> HostStatistics {
-    let figures = node::memory_statistics(connect).unwrap_or_default();
-    let free = figures.get("free").copied().map(kibibytes).or_else(|| node::free_memory(connect).ok());
-    HostStatistics {
-        memory_free_bytes: free,
-        cpu_time_ns: node::cpu_statistics(connect).unwrap_or_default(),
-        huge_pages: huge_pages::now(connect, &memory.huge_pages()),
-        ..HostStatistics::default()
     }
 }
 

@@ -3,8 +3,9 @@
 use crate::hypervisor::libvirt::ffi::bulk::Subject;
 use crate::hypervisor::libvirt::ffi::{bulk, domain};
 use crate::hypervisor::libvirt::memory::{Memory, fault, now};
+use crate::hypervisor::libvirt::record::Record;
 use crate::hypervisor::libvirt::states::run_state;
-use crate::hypervisor::libvirt::stats::{Figures, NOWAIT};
+use crate::hypervisor::libvirt::stats::NOWAIT;
 use crate::hypervisor::libvirt::xml;
 use crate::hypervisor::port::HypervisorError;
 use crate::model::observation::{
@@ -163,7 +164,7 @@ fn all_states(connect: &Connect, bulk: bool) -> Result<Vec<MachineStateFacts>, H
     let mut states = Vec::new();
     if bulk {
         bulk::all(connect, sys::VIR_DOMAIN_STATS_STATE, NOWAIT, |subject, parameters| {
-            let (state, reason) = Figures::read(parameters).state.unwrap_or_default();
+            let (state, reason) = Record::read(parameters).state.unwrap_or_default();
             states.push(state_facts(subject, state, reason));
         })
         .map_err(fault)?;

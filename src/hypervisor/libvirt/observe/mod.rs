@@ -3,8 +3,11 @@
 pub mod devices;
 pub mod disk_errors;
 pub mod host;
+pub mod host_readings;
 pub mod machines;
 pub mod networks;
 pub mod pools;
 pub mod probe;
+mod readings;
+mod single;
 pub mod statistics;

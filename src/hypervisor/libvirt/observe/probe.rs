@@ -50,7 +50,7 @@ pub fn without_storage(connect: &Connect, bulk: Bulk, read_only: bool) -> Result
     let mut verdicts = Capabilities::new();
     let yes_or_no = |works| if works { Availability::Available } else { Availability::Unsupported };
     verdicts.insert(Capability::BulkStatistics, yes_or_no(bulk.figures));
-    verdicts.insert(Capability::HostCpuStatistics, verdict(node::cpu_statistics(connect).map_err(fault))?);
+    verdicts.insert(Capability::HostCpuStatistics, verdict(node::cpu_statistics(connect, None).map_err(fault))?);
     verdicts.insert(Capability::HostMemoryStatistics, verdict(node::memory_statistics(connect).map_err(fault))?);
     verdicts.insert(Capability::HostHardware, verdict(connect.sys_info(0).map_err(fault))?);
     verdicts.insert(Capability::Networks, verdict(connect.list_all_networks(0).map_err(fault))?);

@@ -1,52 +1,85 @@
-//! Moving figures of all running machines and of the host. Runs on the poll lane only.
+//! Moving figures of all running machines and of the host, and the samples that are the same readings. Runs on the
+//! poll lane only.
 
-use super::{disk_errors, host};
+use super::readings::{self, Context};
+use super::{disk_errors, host_readings, single};
 use crate::hypervisor::libvirt::ffi::typed::Parameters;
 use crate::hypervisor::libvirt::ffi::{bulk, bulk::Subject, domain};
-use crate::hypervisor::libvirt::memory::{Known, Memory, fault, now};
-use crate::hypervisor::libvirt::stats::{self, Figures, GROUPS, GROUPS_WITHOUT_MONITOR, NOWAIT};
+use crate::hypervisor::libvirt::memory::{Memory, fault, now};
+use crate::hypervisor::libvirt::record::{Record, integer};
+use crate::hypervisor::libvirt::stats::{self, GROUPS, GROUPS_SLOW, GROUPS_WITHOUT_MONITOR, NOWAIT, Polling};
 use crate::hypervisor::port::HypervisorError;
-use crate::model::observation::{CollectError, Fact, MachineStatistics, Observation};
-use crate::model::virtual_machine::{ControlState, DiskVolatile, NicVolatile};
+use crate::model::host::EndpointKey;
+use crate::model::measurement::{AbsentReason, Sample, SampleBatch};
+use crate::model::metric::Metric;
+use crate::model::observation::{CollectError, Fact, Observation};
+use crate::model::time::Timestamp;
+use crate::model::virtual_machine::ControlState;
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 use virt::connect::Connect;
 use virt::domain::Domain;
 use virt_sys as sys;
 
-/// `virDomainMemoryStatTags`: the balloon's size.
-const MEMORY_ACTUAL: u32 = sys::VIR_DOMAIN_MEMORY_STAT_ACTUAL_BALLOON;
-/// `virDomainMemoryStatTags`: resident memory of the hypervisor process.
-const MEMORY_RSS: u32 = sys::VIR_DOMAIN_MEMORY_STAT_RSS;
+/// Guests whose period is not known to us tell their memory this often at least.
+const USUAL_PERIOD: Duration = Duration::from_secs(10);
 
-/// Figures of all running machines and of the host.
-pub fn all(connect: &Connect, memory: &Memory, bulk: bool) -> Result<Observation, HypervisorError> {
+/// How to poll.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Which endpoint it is.
+    pub key: EndpointKey,
+    /// The driver has bulk statistics.
+    pub bulk: bool,
+    /// The connection is read-only.
+    pub read_only: bool,
+    /// What the administrator set.
+    pub polling: Polling,
+}
+
+/// Figures and samples of all running machines and of the host.
+pub fn all(connect: &Connect, memory: &Memory, plan: &Plan) -> Result<Observation, HypervisorError> {
+    let (time, begin) = (now(), Instant::now());
+    let monotonic = stats::monotonic();
+    let slow = memory.next_poll().is_multiple_of(plan.polling.vcpu_every.max(1));
     let running = connect.list_all_domains(sys::VIR_CONNECT_LIST_DOMAINS_ACTIVE).map_err(fault)?;
     let running = running.into_iter().map(|each| (domain::subject(&each), each)).collect();
-    let mut poll = Poll { memory, running, facts: Vec::new(), errors: Vec::new() };
+    let mut poll =
+        Poll { memory, plan, slow, time, running, facts: Vec::new(), errors: Vec::new(), samples: Vec::new() };
     poll.ask_doubted()?;
-    if bulk {
+    if plan.bulk {
         poll.in_bulk()?;
     } else {
         poll.one_by_one()?;
     }
+    let (figures, own) = host_readings::read(connect, memory, &plan.key.host, slow, time);
+    poll.samples.extend(own);
+    let spent = begin.elapsed();
     poll.ask_disks()?;
-    poll.facts.push(Fact::HostStatistics(Box::new(host::statistics(connect, memory))));
-    Ok(Observation { time: now(), facts: poll.facts, errors: poll.errors, samples: None })
+    poll.facts.push(Fact::HostStatistics(Box::new(figures)));
+    let batch = SampleBatch { time, monotonic: monotonic + spent / 2, spent, samples: poll.samples };
+    Ok(Observation { time, facts: poll.facts, errors: poll.errors, samples: Some(Box::new(batch)) })
 }
 
 struct Poll<'a> {
     memory: &'a Memory,
+    plan: &'a Plan,
+    /// It is the turn of the groups of now and then.
+    slow: bool,
+    time: Timestamp,
     running: Vec<(Subject, Domain)>,
     facts: Vec<Fact>,
     errors: Vec<CollectError>,
+    samples: Vec<Sample>,
 }
 
 impl Poll<'_> {
     /// Asks control information of machines in doubt before any call that could hang on them.
     fn ask_doubted(&mut self) -> Result<(), HypervisorError> {
         let running: Vec<_> = self.running.iter().map(|(subject, _)| (subject.uuid, subject.id)).collect();
+        let present: std::collections::HashSet<Uuid> = running.iter().map(|(uuid, _)| *uuid).collect();
+        self.memory.runs().keep_only(|uuid| present.contains(&uuid));
         let ask = self.memory.quarantine().before_poll(&running, Instant::now());
         self.ask_control(&ask)
     }
@@ -91,61 +124,79 @@ impl Poll<'_> {
             let machines = self.memory.machines();
             healthy.iter().map(|(subject, _)| machines.get(&subject.uuid).and_then(|known| known.parameters)).collect()
         };
-        let (mut suspects, mut facts) = (Vec::new(), Vec::new());
+        let groups = if self.slow { GROUPS | GROUPS_SLOW } else { GROUPS };
+        let (mut suspects, mut records) = (Vec::new(), Vec::new());
         for chunk in stats::chunks(&parameters) {
-            bulk::some(&healthy_handles[chunk], GROUPS, NOWAIT, |subject, parameters| {
-                let (fact, partial) = self.record(&subject, parameters);
+            bulk::some(&healthy_handles[chunk], groups, NOWAIT, |subject, parameters| {
+                let (record, partial) = self.record(&subject, parameters);
                 suspects.extend(partial.then_some(subject.uuid));
-                facts.push(fact);
+                records.push((subject, record, partial));
             })
             .map_err(fault)?;
         }
         bulk::some(&held, GROUPS_WITHOUT_MONITOR, NOWAIT, |subject, parameters| {
-            let figures = Figures::read(parameters);
-            facts.push(self.fact(subject.uuid, figures, true));
+            records.push((subject, Record::read(parameters), true));
         })
         .map_err(fault)?;
-        self.facts.append(&mut facts);
+        for (subject, record, silent) in records {
+            self.tell(&subject, record, silent);
+        }
         self.ask_control(&suspects)
     }
 
-    fn record(&self, subject: &Subject, parameters: Parameters<'_>) -> (Fact, bool) {
-        let figures = Figures::read(parameters);
-        let partial = self.memory.quarantine().note_record(subject.uuid, figures.has_monitor_figures);
+    fn record(&self, subject: &Subject, parameters: Parameters<'_>) -> (Record, bool) {
+        let record = Record::read(parameters);
+        let partial = self.memory.quarantine().note_record(subject.uuid, record.has_monitor_figures);
+        // Without the groups of now and then a record is small: the larger one is what the chunks must hold.
         if let Some(known) = self.memory.machines().get_mut(&subject.uuid).filter(|_| !partial) {
-            known.parameters = Some(figures.parameters);
+            known.parameters = Some(known.parameters.unwrap_or(0).max(record.parameters));
         }
-        (self.fact(subject.uuid, figures, partial), partial)
+        (record, partial)
     }
 
-    fn fact(&self, uuid: Uuid, figures: Figures, partial: bool) -> Fact {
-        let machines = self.memory.machines();
-        let known = machines.get(&uuid);
-        let key = |interface: String| match known.and_then(|known| known.mac(&interface)) {
-            Some(mac) => mac.to_owned(),
-            None => interface,
+    /// Tells a record as a fact and as samples.
+    fn tell(&mut self, subject: &Subject, record: Record, silent: bool) {
+        let uuid = subject.uuid;
+        let wall_ms = u64::try_from(self.time.0 / 1_000).unwrap_or_default();
+        let whole = |metric| integer(&record.whole, metric);
+        let (incarnation, vcpus) = {
+            let mut runs = self.memory.runs();
+            let incarnation = runs.incarnation(uuid, subject.id, whole(Metric::VmCpuTime), wall_ms);
+            if let Some((current, maximum)) = whole(Metric::VmVcpuCurrent).zip(whole(Metric::VmVcpuMaximum)) {
+                runs.note_vcpus(uuid, current, maximum);
+            }
+            (incarnation, runs.vcpus(uuid))
         };
-        let nics = figures.nics.into_iter().map(|(interface, figures)| (key(interface), figures)).collect();
-        Fact::MachineStatistics(Box::new(MachineStatistics {
-            uuid,
-            cpu_time_ns: figures.cpu_time_ns,
-            memory_actual_bytes: figures.memory_actual_bytes,
-            memory_rss_bytes: figures.memory_rss_bytes,
-            disks: figures.disks,
-            nics,
-            partial,
-        }))
+        let context = Context {
+            incarnation,
+            now: wall_ms / 1_000,
+            period: self.plan.polling.balloon_period.unwrap_or(USUAL_PERIOD),
+            no_guest_memory: match self.plan.read_only {
+                true => AbsentReason::ReadOnlyConnection,
+                false => AbsentReason::Unsupported,
+            },
+            asked_vcpus: self.slow,
+            vcpus,
+            silent,
+        };
+        let machines = self.memory.machines();
+        let (figures, samples) = readings::tell(uuid, record, machines.get(&uuid), &context);
+        drop(machines);
+        self.facts.push(Fact::MachineStatistics(Box::new(figures)));
+        self.samples.extend(samples);
     }
 
     /// For drivers without bulk statistics (containers, Xen).
     fn one_by_one(&mut self) -> Result<(), HypervisorError> {
+        let mut records = Vec::new();
         for (subject, handle) in &self.running {
             if self.memory.quarantine().holds(subject.uuid) {
+                records.push((subject.clone(), Record::default(), true));
                 continue;
             }
             let known = self.memory.machines().get(&subject.uuid).cloned().unwrap_or_default();
-            match single(handle, subject.uuid, &known) {
-                Ok(figures) => self.facts.push(Fact::MachineStatistics(Box::new(figures))),
+            match single::read(handle, &known) {
+                Ok(record) => records.push((subject.clone(), record, false)),
                 Err(HypervisorError::NotFound(_) | HypervisorError::WrongState(_)) => {}
                 Err(error) if error.is_link_loss() => return Err(error),
                 Err(error) => {
@@ -154,44 +205,9 @@ impl Poll<'_> {
                 }
             }
         }
+        for (subject, record, silent) in records {
+            self.tell(&subject, record, silent);
+        }
         Ok(())
     }
-}
-
-/// Figures of one machine by single calls; what a driver lacks is absent.
-fn single(handle: &Domain, uuid: Uuid, known: &Known) -> Result<MachineStatistics, HypervisorError> {
-    let general = handle.info().map_err(fault)?;
-    let memory = handle.memory_stats(0).unwrap_or_default();
-    let memory_of = |tag| memory.iter().find(|stat| stat.tag == tag).map(|stat| stats::kibibytes(stat.val));
-    let definition = known.definition.as_deref();
-    let disks = definition.into_iter().flat_map(|definition| &definition.disks);
-    let disks = disks.filter_map(|disk| Some((disk.target.clone(), disk_figures(handle, &disk.target)?))).collect();
-    let nics = definition.into_iter().flat_map(|definition| &definition.nics);
-    let nics = nics.filter_map(|nic| Some((nic.mac.clone(), nic_figures(handle, &nic.host_interface)?))).collect();
-    Ok(MachineStatistics {
-        uuid,
-        cpu_time_ns: Some(general.cpu_time),
-        memory_actual_bytes: memory_of(MEMORY_ACTUAL).or(Some(stats::kibibytes(general.memory))),
-        memory_rss_bytes: memory_of(MEMORY_RSS),
-        disks,
-        nics,
-        partial: false,
-    })
-}
-
-fn disk_figures(handle: &Domain, target: &str) -> Option<DiskVolatile> {
-    let figures = handle.block_stats(target).ok()?;
-    // libvirt says -1 for what it does not know.
-    let (read_bytes, written_bytes) = (u64::try_from(figures.rd_bytes).ok(), u64::try_from(figures.wr_bytes).ok());
-    Some(DiskVolatile { read_bytes, written_bytes, ..DiskVolatile::default() })
-}
-
-fn nic_figures(handle: &Domain, interface: &str) -> Option<NicVolatile> {
-    if interface.is_empty() {
-        return None;
-    }
-    let figures = handle.interface_stats(interface).ok()?;
-    let (received_bytes, transmitted_bytes) =
-        (u64::try_from(figures.rx_bytes).ok(), u64::try_from(figures.tx_bytes).ok());
-    Some(NicVolatile { received_bytes, transmitted_bytes })
 }
