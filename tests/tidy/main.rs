@@ -6,6 +6,7 @@ mod alarms_pending;
 mod imports;
 mod mapping;
 mod meaning;
+mod metric_page;
 mod policies;
 mod profiles;
 mod requirements;
