@@ -7,6 +7,7 @@ mod contract;
 mod imports;
 mod mapping;
 mod meaning;
+mod metric_page;
 mod policies;
 mod profiles;
 mod requirements;

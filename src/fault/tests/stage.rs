@@ -104,6 +104,16 @@ impl Stage {
         self.surveillance.hear(Hearing::Poll);
     }
 
+    pub(super) fn crossings(&mut self, crossings: &[crate::model::measurement::ThresholdCrossing]) {
+        self.surveillance.crossings(crossings, &self.world, self.now);
+        self.collect();
+    }
+
+    pub(super) fn monitor_ended(&mut self, monitor: &str) {
+        self.surveillance.monitor_ended(monitor, &self.world, self.now);
+        self.collect();
+    }
+
     pub(super) fn signs(&mut self, signs: Vec<Sign>) {
         self.surveillance.signs(signs, &self.world, self.now);
         self.collect();

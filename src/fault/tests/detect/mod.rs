@@ -5,6 +5,7 @@ mod host;
 mod host_incidents;
 mod machine;
 mod machine_incidents;
+mod measured;
 mod network;
 mod own;
 mod pool;
