@@ -7,6 +7,7 @@ mod fault;
 mod hosts;
 mod instance;
 mod lifecycle;
+mod measurement;
 mod names;
 mod northbound;
 mod notify;

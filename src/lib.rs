@@ -38,11 +38,15 @@ pub mod host;
 pub mod hypervisor;
 #[cfg(feature = "daemon")]
 pub mod inventory;
+#[cfg(feature = "daemon")]
+pub mod measurement;
 pub mod model;
 #[cfg(feature = "daemon")]
 pub mod northbound;
 #[cfg(feature = "daemon")]
 pub mod notify;
+#[cfg(feature = "daemon")]
+pub mod performance;
 #[cfg(feature = "daemon")]
 pub mod settings;
 #[cfg(feature = "cli")]

@@ -13,6 +13,7 @@ use super::schedule::{Periods, Reading, Schedule};
 use crate::engine::{Cause, EngineHandle, LinkState, Report};
 use crate::host::LocalHost;
 use crate::hypervisor::port::{Endpoint, EventSubject, HypervisorError, HypervisorEvent, Link};
+use crate::measurement::SampleSink;
 use crate::model::Timestamp;
 use crate::model::incident::IncidentKind;
 use crate::model::observation::{GoneCause, Scope};
@@ -73,6 +74,7 @@ pub(super) struct Collector {
     pub(super) clock: Clock,
     pub(super) cadence: Cadence,
     pub(super) local: Arc<LocalHost>,
+    pub(super) samples: SampleSink,
 }
 
 /// What ended a connection.
@@ -136,6 +138,7 @@ impl Collector {
             clock: Arc::clone(&self.clock),
             generation: link.generation,
             local: LocalDetails::new(Arc::clone(&self.local)),
+            samples: self.samples.clone(),
         };
         self.report_link(link.generation, LinkState::Synchronizing, Some(Box::new(link.hypervisor))).await;
         let periods = Periods {
@@ -313,7 +316,11 @@ impl Following<'_> {
             running.contains(&Task::Periodic(reading))
                 || (reading != Reading::Probe && running.contains(&Task::Synchronize))
         };
-        for reading in self.schedule.take_due(Instant::now(), busy) {
+        let due = self.schedule.take_due(Instant::now(), busy);
+        if due.skipped.contains(&Reading::Statistics) {
+            self.collector.samples.overrun(self.reader.hypervisor.key().host.clone());
+        }
+        for reading in due.taken {
             self.start(Task::Periodic(reading));
         }
         let key = self.reader.hypervisor.key().clone();
@@ -372,7 +379,10 @@ impl Following<'_> {
                 // Not read completely is not read: begin anew on a fresh connection.
                 return Some(Loss::from_error(&HypervisorError::Unreachable(format!("first reading: {error}"))));
             }
-            Task::Periodic(_) => {
+            Task::Periodic(reading) => {
+                if *reading == Reading::Statistics {
+                    self.collector.samples.failed(self.reader.hypervisor.key().host.clone());
+                }
                 self.timeouts += 1;
                 if self.timeouts >= TIMEOUTS_BEFORE_DEGRADED && self.synchronized && !self.degraded {
                     self.degraded = true;

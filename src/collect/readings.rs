@@ -3,6 +3,7 @@
 use super::local::LocalDetails;
 use crate::engine::{Cause, EngineHandle, Report};
 use crate::hypervisor::port::{Hypervisor, HypervisorError};
+use crate::measurement::SampleSink;
 use crate::model::Timestamp;
 use crate::model::incident::Incident;
 use crate::model::observation::{Fact, GoneCause, Observation, Scope};
@@ -24,6 +25,7 @@ pub(super) struct Reader {
     pub(super) clock: Clock,
     pub(super) generation: u64,
     pub(super) local: LocalDetails,
+    pub(super) samples: SampleSink,
 }
 
 impl Reader {
@@ -67,6 +69,7 @@ impl Reader {
             Err(error) => return Err(error),
         };
         observation.time = begun;
+        self.measure(&mut observation);
         if let Some(leaving) = leaving {
             for fact in &mut observation.facts {
                 if let Fact::MachineGone { cause, .. } = fact {
@@ -89,7 +92,15 @@ impl Reader {
         self.read_hinted(Scope::Machine(uuid), leaving, deadline).await
     }
 
-    pub(super) async fn report_bulk(&self, cause: Cause, observation: Observation) {
+    /// What was measured goes to the measurement part; the engine never sees it.
+    fn measure(&self, observation: &mut Observation) {
+        if let Some(samples) = observation.samples.take() {
+            self.samples.send(self.hypervisor.key().host.clone(), *samples);
+        }
+    }
+
+    pub(super) async fn report_bulk(&self, cause: Cause, mut observation: Observation) {
+        self.measure(&mut observation);
         let time = observation.time;
         let mut facts = observation.facts.into_iter().peekable();
         while facts.peek().is_some() {

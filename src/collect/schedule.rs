@@ -54,6 +54,15 @@ pub(super) struct Schedule {
     pub(super) skipped: u64,
 }
 
+/// Readings whose time has come.
+#[derive(Debug, Default)]
+pub(super) struct Due {
+    /// To be made now.
+    pub(super) taken: Vec<Reading>,
+    /// Left out, because the one before still runs.
+    pub(super) skipped: Vec<Reading>,
+}
+
 impl Schedule {
     /// A schedule that starts now, each reading at a random point of its first period: two
     /// collectors must not read in step for ever.
@@ -81,8 +90,8 @@ impl Schedule {
 
     /// Readings due now; each is moved one period on, from its due time, so that slowness does not
     /// add up. `busy` tells which still run: they are skipped and counted.
-    pub(super) fn take_due(&mut self, now: Instant, busy: impl Fn(Reading) -> bool) -> Vec<Reading> {
-        let mut taken = Vec::new();
+    pub(super) fn take_due(&mut self, now: Instant, busy: impl Fn(Reading) -> bool) -> Due {
+        let mut due = Due::default();
         for (at, reading) in Reading::ALL.into_iter().enumerate() {
             if self.due[at] > now {
                 continue;
@@ -93,11 +102,12 @@ impl Schedule {
             }
             if busy(reading) {
                 self.skipped += 1;
+                due.skipped.push(reading);
             } else {
-                taken.push(reading);
+                due.taken.push(reading);
             }
         }
-        taken
+        due
     }
 
     /// Makes a reading due at once.
@@ -125,7 +135,7 @@ mod tests {
         let mut counts = [0_u32; 4];
         for second in 0..=600 {
             let now = start + Duration::from_secs(second);
-            for reading in schedule.take_due(now, |reading| reading == Reading::Full) {
+            for reading in schedule.take_due(now, |reading| reading == Reading::Full).taken {
                 counts[Reading::ALL.iter().position(|other| *other == reading).unwrap()] += 1;
             }
         }
@@ -141,8 +151,8 @@ mod tests {
         let start = Instant::now();
         let mut schedule = schedule(start);
         let late = start + Duration::from_secs(100);
-        let first = schedule.take_due(late, |_| false);
+        let first = schedule.take_due(late, |_| false).taken;
         assert!(first.contains(&Reading::Probe));
-        assert!(schedule.take_due(late, |_| false).is_empty());
+        assert!(schedule.take_due(late, |_| false).taken.is_empty());
     }
 }

@@ -5,6 +5,7 @@ use super::readings::Clock;
 use crate::engine::{Assignment, EngineHandle};
 use crate::host::LocalHost;
 use crate::hypervisor::port::Endpoint;
+use crate::measurement::SampleSink;
 use crate::model::HostId;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub struct CollectorSettings {
     pub local: Arc<LocalHost>,
     /// The clock.
     pub clock: Clock,
+    /// Takes what is measured.
+    pub samples: SampleSink,
 }
 
 impl std::fmt::Debug for CollectorSettings {
@@ -100,6 +103,7 @@ async fn supervise(endpoint: &Arc<Endpoint>, settings: &CollectorSettings, engin
             engine: engine.clone(),
             clock: Arc::clone(&settings.clock),
             cadence: settings.cadence,
+            samples: settings.samples.clone(),
         };
         let mut task = JoinSet::new();
         task.spawn(collector.run());

@@ -54,7 +54,8 @@ fn rig() -> Rig {
     };
     let (engine, _, _) = start_engine(parts, CancellationToken::new());
     let local = Arc::new(LocalHost::new(Root::at(directory.path())));
-    let settings = CollectorSettings { cadence: Cadence::default(), local, clock: Arc::clone(&clock) };
+    let samples = crate::measurement::SampleSink::unread();
+    let settings = CollectorSettings { cadence: Cadence::default(), local, clock: Arc::clone(&clock), samples };
     start(settings, engine.clone(), assigned, CancellationToken::new());
     Rig { engine, log, sim, clock, _directory: directory }
 }

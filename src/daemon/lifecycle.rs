@@ -12,6 +12,7 @@ use crate::engine::{self, EngineEnd, EngineHandle, EngineParts, EngineVitals};
 use crate::host::{LocalHost, Root};
 use crate::hypervisor::sim::{SimHandle, SimOpener, SimSetup};
 use crate::inventory::InventorySettings;
+use crate::measurement::{NoStore, SampleSink};
 use crate::model::capacity::Overcommit;
 use crate::model::history::TransitionHistory;
 use crate::model::host::{ConnectionState, Vrm};
@@ -145,6 +146,7 @@ struct Running {
     vitals: Arc<EngineVitals>,
     engine_task: JoinHandle<EngineEnd>,
     collectors: JoinHandle<()>,
+    measuring: JoinHandle<()>,
     stop_collectors: CancellationToken,
     stop_engine: CancellationToken,
     store: StoreHandle,
@@ -212,8 +214,11 @@ impl Running {
         };
         let northbound = super::northbound::bind(options, settings, parts).await.map_err(Failure::failed)?;
         let stop_collectors = CancellationToken::new();
-        let collectors =
-            collect::start(collector_settings(settings), engine.clone(), assigned, stop_collectors.clone());
+        // Until its history is kept, results live in memory only as long as they are streamed.
+        let (measurement, measuring) =
+            super::measurement::start(settings, &changes, &engine, Arc::new(NoStore), &stop_collectors);
+        let collecting = collector_settings(settings, measurement.sink());
+        let collectors = collect::start(collecting, engine.clone(), assigned, stop_collectors.clone());
         let warnings = engine
             .configure_hosts(registrations, options.allow_removals)
             .await
@@ -230,6 +235,7 @@ impl Running {
             vitals,
             engine_task,
             collectors,
+            measuring,
             stop_collectors,
             stop_engine,
             store,
@@ -257,6 +263,7 @@ impl Running {
                 _ = signals.interrupt.recv() => return None,
                 _ = signals.hangup.recv() => self.reload(options).await,
                 end = &mut self.engine_task => return Some(ended(end)),
+                end = &mut self.measuring => return Some(Failure::failed(format!("measurement ended: {end:?}"))),
                 _ = head.changed(), if !settled => settled = self.judge_settled(false),
                 () = &mut first_word, if !settled => settled = self.judge_settled(true),
                 _ = second.tick() => {
@@ -432,11 +439,12 @@ fn start_sinks(
         .map_err(|error| Failure::failed(anyhow::Error::from(error)))
 }
 
-fn collector_settings(settings: &Settings) -> CollectorSettings {
+fn collector_settings(settings: &Settings, samples: SampleSink) -> CollectorSettings {
     CollectorSettings {
         cadence: cadence(settings),
         local: Arc::new(LocalHost::new(Root::machine())),
         clock: Arc::new(now),
+        samples,
     }
 }
 

@@ -4,7 +4,7 @@ use crate::hypervisor::port::OpenError;
 use crate::model::alarm_command::{AlarmCommand, AlarmOutcome};
 use crate::model::annotation::Expectation;
 use crate::model::registration::HostRegistration;
-use crate::model::{Actor, HostId, Name, Object, ObjectClass, Timestamp};
+use crate::model::{Actor, Body, HostId, Name, Object, ObjectClass, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -107,6 +107,28 @@ pub enum Envelope {
         /// One result for each target.
         reply: Reply<Vec<AlarmOutcome>>,
     },
+    /// Makes or changes a measurement job or a threshold monitor.
+    PutRecord {
+        /// Who asks.
+        context: CommandContext,
+        /// Which.
+        name: Name,
+        /// It must not exist yet; else it must.
+        create: bool,
+        /// The record.
+        body: Box<Body>,
+        /// The object after it.
+        reply: Reply<Arc<Object>>,
+    },
+    /// Removes a measurement job or a threshold monitor.
+    RemoveRecord {
+        /// Who asks.
+        context: CommandContext,
+        /// Which.
+        name: Name,
+        /// Done.
+        reply: Reply<()>,
+    },
     /// Begins (or, without a request, ends) the maintenance of a host.
     LockHost {
         /// Who asks.
@@ -134,11 +156,13 @@ impl Envelope {
     pub(super) fn refuse(self, error: CommandError) {
         // A caller that went away needs no answer.
         match self {
-            Self::Annotate { reply, .. } | Self::Expect { reply, .. } => drop(reply.send(Err(error))),
+            Self::Annotate { reply, .. } | Self::Expect { reply, .. } | Self::PutRecord { reply, .. } => {
+                drop(reply.send(Err(error)))
+            }
             Self::Alarms { reply, .. } => drop(reply.send(Err(error))),
             Self::LockHost { reply, .. } => drop(reply.send(Err(error))),
             Self::RegisterHost { reply, .. } => drop(reply.send(Err(error))),
-            Self::DeregisterHost { reply, .. } => drop(reply.send(Err(error))),
+            Self::DeregisterHost { reply, .. } | Self::RemoveRecord { reply, .. } => drop(reply.send(Err(error))),
             Self::ConfigureHosts { reply, .. } => drop(reply.send(Err(error))),
         }
     }

@@ -7,9 +7,10 @@ use crate::hypervisor::port::{HypervisorError, Opener};
 use crate::model::alarm::AlarmTypeDescriptor;
 use crate::model::alarm_command::{AlarmCommand, AlarmOutcome};
 use crate::model::annotation::Expectation;
+use crate::model::measurement::ThresholdCrossing;
 use crate::model::observation::HypervisorFacts;
 use crate::model::registration::HostRegistration;
-use crate::model::{HostId, Name, Object};
+use crate::model::{Body, HostId, Name, Object};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -142,6 +143,36 @@ impl EngineHandle {
         command: AlarmCommand,
     ) -> Result<Vec<AlarmOutcome>, CommandError> {
         self.ask(|reply| Envelope::Alarms { context, command, reply }).await
+    }
+
+    /// Makes (`create`) or changes a measurement job or a threshold monitor that `measurement` has checked.
+    ///
+    /// # Errors
+    /// [`CommandError::AlreadyExists`], [`CommandError::NotFound`], [`CommandError::EtagMismatch`],
+    /// [`CommandError::RequestIdReused`], store errors.
+    pub async fn put_record(
+        &self,
+        context: CommandContext,
+        name: Name,
+        create: bool,
+        body: Body,
+    ) -> Result<Arc<Object>, CommandError> {
+        let body = Box::new(body);
+        self.ask(|reply| Envelope::PutRecord { context, name, create, body, reply }).await
+    }
+
+    /// Removes a measurement job or a threshold monitor.
+    ///
+    /// # Errors
+    /// As [`EngineHandle::put_record`].
+    pub async fn remove_record(&self, context: CommandContext, name: Name) -> Result<(), CommandError> {
+        self.ask(|reply| Envelope::RemoveRecord { context, name, reply }).await
+    }
+
+    /// Tells threshold crossings and figures of built-in monitors: they become alarms, and end them. Waits while the
+    /// inbox is full.
+    pub async fn report_crossings(&self, crossings: Vec<ThresholdCrossing>) {
+        self.report_bulk(Report::Crossings(crossings)).await;
     }
 
     /// The catalogue of alarm types, ordered by number.

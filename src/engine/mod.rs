@@ -7,6 +7,7 @@
 mod command;
 mod handle;
 mod load;
+mod measure;
 mod pending;
 mod registry;
 mod report;

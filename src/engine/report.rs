@@ -3,6 +3,7 @@
 use crate::fault::Sign;
 use crate::hypervisor::port::{Endpoint, Vitals};
 use crate::model::host::EndpointKey;
+use crate::model::measurement::ThresholdCrossing;
 use crate::model::observation::{HypervisorFacts, Observation};
 use crate::model::{HostId, Timestamp};
 
@@ -65,6 +66,8 @@ pub enum Report {
     },
     /// Conditions of the VRM itself: its store, its sinks, its certificates, its load.
     Own(Vec<Sign>),
+    /// What the measurement part found at the end of periods.
+    Crossings(Vec<ThresholdCrossing>),
     /// Counters about an endpoint's own working.
     Vitals {
         /// Which endpoint.

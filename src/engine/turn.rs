@@ -50,6 +50,7 @@ impl Engine {
                 self.inventory.link_changed(&evidence, &key, standing, trouble, generation, facts);
             }
             Report::Own(signs) => self.own_conditions(signs, now),
+            Report::Crossings(crossings) => self.crossings(&crossings, now),
             Report::Observed { key, generation, cause, mut observation } => {
                 self.incidents(&key.host, &mut observation, now);
                 let source = match cause {
@@ -96,6 +97,12 @@ impl Engine {
             }
             Envelope::Alarms { context, command, reply } => {
                 self.alarm_command(&context, command, now, &mut outcome, reply);
+            }
+            Envelope::PutRecord { context, name, create, body, reply } => {
+                self.put_record(&context, &name, create, *body, now, &mut outcome, reply);
+            }
+            Envelope::RemoveRecord { context, name, reply } => {
+                self.answer_removal(&context, &name, now, &mut outcome, reply);
             }
             Envelope::LockHost { context, host, lock, reply } => {
                 self.lock_host(&context, &host, lock, now, &mut outcome, reply);
@@ -154,7 +161,7 @@ impl Engine {
         Ok((name.clone(), Held::UntilCommit))
     }
 
-    fn fresh_object(&self, context: &CommandContext, name: &Name) -> Result<Arc<Object>, CommandError> {
+    pub(super) fn fresh_object(&self, context: &CommandContext, name: &Name) -> Result<Arc<Object>, CommandError> {
         let Some(object) = self.inventory.object(name) else {
             return Err(CommandError::NotFound { name: name.to_string(), class: name.class() });
         };
@@ -297,7 +304,7 @@ fn standing(state: &LinkState) -> (LinkStanding, &str) {
     }
 }
 
-fn commanded(now: Timestamp) -> Evidence {
+pub(super) fn commanded(now: Timestamp) -> Evidence {
     Evidence { now, read: now, source: ChangeSource::ManagementOperation, periodic: false }
 }
 

@@ -4,7 +4,7 @@ use crate::model::relation::Topology;
 use crate::model::{Name, Object};
 
 /// Collections whose members are parts of their parent, not objects of their own (design.md 8).
-const PARTS: [&str; 5] = ["disks", "nics", "filesystems", "cpus", "sensors"];
+const PARTS: [&str; 6] = ["disks", "nics", "filesystems", "cpus", "numaNodes", "sensors"];
 
 /// The managed object a faulty object is, or is a part of: `virtualMachines/U` for
 /// `virtualMachines/U/disks/vda`.
@@ -23,11 +23,13 @@ pub(super) fn class_of(object: &Name) -> &'static str {
     match segments.as_slice() {
         ["virtualMachines", _, "disks", _] => "VirtualDisk",
         ["virtualMachines", _, "nics", _] => "VirtualNic",
+        ["virtualMachines", _, "cpus", _] => "VirtualCpu",
         ["virtualMachines", _, "agent"] => "GuestAgent",
         ["hosts", _, "disks", _] => "HostDisk",
         ["hosts", _, "nics", _] => "HostNic",
         ["hosts", _, "filesystems", _] => "HostFilesystem",
         ["hosts", _, "cpus", _] => "HostCpu",
+        ["hosts", _, "numaNodes", _] => "NumaNode",
         ["hosts", _, "sensors", _] => "Sensor",
         _ => object.class().map_or("ManagedObject", crate::model::ObjectClass::as_str),
     }

@@ -5,6 +5,7 @@ use super::absorption::Absorption;
 use super::backing::BackingEvidence;
 use super::catalogue::{self, AlarmType};
 use super::conditions::{ConditionKey, Conditions, REPORTED_BY, Step, Timing};
+use super::crossing::Crossed;
 use super::detect::{self, Context};
 use super::finding::{Assessment, Finding, Hold, Sign};
 use super::list::{AlarmList, RecordEffect};
@@ -102,6 +103,8 @@ pub struct Surveillance {
     /// Nothing was done yet after a restart that needs the managed world.
     pub(super) waking: bool,
     pub(super) loops: CrashLoops,
+    /// What threshold monitors of people found.
+    pub(super) crossed: Crossed,
     pub(super) tallies: detect::Tallies,
     /// Hosts whose maintenance is over, and until when they settle.
     pub(super) settling: BTreeMap<HostId, Timestamp>,
@@ -135,6 +138,7 @@ impl Surveillance {
             hearing: Hearing::Event,
             waking: true,
             loops: CrashLoops::default(),
+            crossed: Crossed::default(),
             tallies: detect::Tallies::default(),
             settling: BTreeMap::new(),
             locked: BTreeSet::new(),
@@ -166,6 +170,7 @@ impl Surveillance {
                     // Still locked, or its time to settle was not over: seeing the host will tell.
                     self.settling.insert(host.clone(), now.plus(SETTLE));
                 }
+                self.crossed.restore(alarm);
                 self.list.restore(&record.name, (**alarm).clone());
             }
             _ => {}
@@ -246,7 +251,12 @@ impl Surveillance {
         self.judge(object, assessment, world, now);
     }
 
-    fn context<'a>(&'a self, world: &'a dyn Topology, grading: &'a detect::Grade<'a>, now: Timestamp) -> Context<'a> {
+    pub(super) fn context<'a>(
+        &'a self,
+        world: &'a dyn Topology,
+        grading: &'a detect::Grade<'a>,
+        now: Timestamp,
+    ) -> Context<'a> {
         let (conditions, tallies) = (&self.conditions, &self.tallies);
         Context { world, grading, outside_changes: self.settings.outside_changes, conditions, tallies, now }
     }
@@ -296,6 +306,7 @@ impl Surveillance {
         self.list.at(now);
         let mut ended = Vec::new();
         self.tallies.forget(&object.name);
+        self.crossed.forget(&object.name);
         for key in self.conditions.of_owner(&object.name) {
             let survivor = self.list.active(&key).filter(|_| catalogue::descriptor(key.alarm_type).survives_object);
             match survivor {

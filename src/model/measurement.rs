@@ -319,6 +319,8 @@ pub struct ThresholdCrossing {
     pub value: f64,
     /// Level that was crossed.
     pub level: f64,
+    /// Which way is worse.
+    pub direction: ThresholdDirection,
     /// Hysteresis of the monitor.
     pub hysteresis: f64,
     /// End of the period whose result crossed.

@@ -409,7 +409,7 @@ impl DnScheme {
 
 /// Collection segment and RDN class of every object below VRM and cluster.
 /// Collections of names and the classes of their members; the parts of hosts and machines among them.
-const COLLECTIONS: [(&str, &str); 19] = [
+const COLLECTIONS: [(&str, &str); 23] = [
     ("hosts", "Host"),
     ("hypervisors", "Hypervisor"),
     ("virtualMachines", "VirtualMachine"),
@@ -422,12 +422,16 @@ const COLLECTIONS: [(&str, &str); 19] = [
     ("alarms", "Alarm"),
     ("alarmShelves", "AlarmShelf"),
     ("alarmProfiles", "AlarmProfile"),
+    ("measurementJobs", "MeasurementJob"),
+    ("thresholdMonitors", "ThresholdMonitor"),
     ("disks", "HostDisk"),
     ("disks", "VirtualDisk"),
     ("nics", "HostNic"),
     ("nics", "VirtualNic"),
     ("filesystems", "HostFilesystem"),
     ("cpus", "HostCpu"),
+    ("cpus", "VirtualCpu"),
+    ("numaNodes", "NumaNode"),
     ("sensors", "Sensor"),
 ];
 
@@ -435,6 +439,7 @@ const COLLECTIONS: [(&str, &str); 19] = [
 fn rdn_class<'a>(top: &str, collection: &'a str) -> &'a str {
     match (top, collection) {
         ("virtualMachines", "disks") => return "VirtualDisk",
+        ("virtualMachines", "cpus") => return "VirtualCpu",
         ("virtualMachines", "nics") => return "VirtualNic",
         _ => {}
     }

@@ -12,6 +12,7 @@ pub(super) struct Fragment {
     pub(super) listen: ListenTable,
     pub(super) metrics: MetricsTable,
     pub(super) poll: PollTable,
+    pub(super) measurement: MeasurementTable,
     pub(super) overcommit: OvercommitTable,
     pub(super) limits: LimitsTable,
     pub(super) store: StoreTable,
@@ -98,6 +99,17 @@ pub(super) struct PollTable {
     pub(super) statistics: Option<String>,
     pub(super) state: Option<String>,
     pub(super) definitions: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct MeasurementTable {
+    pub(super) interval: Option<String>,
+    pub(super) series: Option<u32>,
+    pub(super) samples_per_second: Option<u32>,
+    pub(super) keep_minutes: Option<String>,
+    pub(super) keep_quarters: Option<String>,
+    pub(super) keep_hours: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -19,7 +19,7 @@ pub use files::{Inputs, load};
 pub use hosts::{HostSetting, parse_host_argument};
 pub use notify::{HttpSetting, NotifyKind, NotifySetting};
 pub use profile::Profile;
-pub use validated::{Credential, Listener, Metrics, OutsideChanges, Settings};
+pub use validated::{Credential, Listener, MeasurementSetting, Metrics, OutsideChanges, Settings};
 
 #[cfg(test)]
 mod tests;

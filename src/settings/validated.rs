@@ -2,7 +2,7 @@
 
 use super::alarms::{AlarmSettings, alarm_settings};
 use super::error::SettingsError;
-use super::fragment::{CredentialTable, Fragment};
+use super::fragment::{CredentialTable, Fragment, MeasurementTable};
 use super::hosts::HostSetting;
 use super::notify::{NotifySetting, notify_settings};
 use super::period::parse_period;
@@ -63,6 +63,21 @@ pub struct Credential {
     pub sasl: Option<PathBuf>,
 }
 
+/// Measurement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeasurementSetting {
+    /// Series of measurement jobs at most.
+    pub series: u32,
+    /// Samples a second at most.
+    pub samples_per_second: u32,
+    /// How long results of periods of a minute are kept (with those that are shorter).
+    pub keep_minutes: Duration,
+    /// Of a quarter of an hour.
+    pub keep_quarters: Duration,
+    /// Of an hour and longer.
+    pub keep_hours: Duration,
+}
+
 /// The settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -92,6 +107,8 @@ pub struct Settings {
     pub poll_states: Duration,
     /// Definitions.
     pub poll_definitions: Duration,
+    /// Measurement.
+    pub measurement: MeasurementSetting,
     /// Ratio for virtual CPUs.
     pub overcommit_cpu: f64,
     /// Ratio for memory.
@@ -143,6 +160,7 @@ impl Validation<'_> {
         };
         let outside_changes = self.outside_changes(fragment.vrm.outside_changes.as_deref(), profile)?;
         let vrm_id_explicit = fragment.vrm.id.is_some();
+        let poll_statistics = self.base_interval(&fragment)?;
         let watches = self.bounded("limits.watches", fragment.limits.watches, 128, 256)?;
         let settings = Settings {
             vrm_id: self.identifier("vrm.id", fragment.vrm.id.unwrap_or_else(|| self.local_name.to_owned()))?,
@@ -156,9 +174,10 @@ impl Validation<'_> {
             listeners: self.listeners(fragment.listen.unix, fragment.listen.tcp.as_deref())?,
             metrics: self.metrics(fragment.metrics.listen.as_deref())?,
             poll_probe: self.period("poll.probe", fragment.poll.probe.as_deref(), 5, 1, 60)?,
-            poll_statistics: self.period("poll.statistics", fragment.poll.statistics.as_deref(), 10, 1, 3600)?,
+            poll_statistics,
             poll_states: self.period("poll.state", fragment.poll.state.as_deref(), 60, 1, 3600)?,
             poll_definitions: self.period("poll.definitions", fragment.poll.definitions.as_deref(), 300, 10, 86_400)?,
+            measurement: self.measurement(&fragment.measurement)?,
             overcommit_cpu: self.ratio("overcommit.cpu", fragment.overcommit.cpu, 4.0)?,
             overcommit_memory: self.ratio("overcommit.memory", fragment.overcommit.memory, 1.0)?,
             overcommit_storage: self.ratio("overcommit.storage", fragment.overcommit.storage, 2.0)?,
@@ -246,6 +265,30 @@ impl Validation<'_> {
             None => Ok(Duration::from_secs(default)),
             Some(text) => parse_period(text, least, most).map_err(|reason| self.invalid(key, reason)),
         }
+    }
+
+    /// The base interval has two names; a file that uses both says nothing clear.
+    fn base_interval(&self, fragment: &Fragment) -> Result<Duration, SettingsError> {
+        match (&fragment.measurement.interval, &fragment.poll.statistics) {
+            (Some(_), Some(_)) => Err(self.invalid("measurement.interval", "is set as poll.statistics too")),
+            (Some(text), None) => self.period("measurement.interval", Some(text), 10, 1, 3600),
+            (None, text) => self.period("poll.statistics", text.as_deref(), 10, 1, 3600),
+        }
+    }
+
+    fn measurement(&self, table: &MeasurementTable) -> Result<MeasurementSetting, SettingsError> {
+        const DAY: u64 = 86_400;
+        let keep = |key: &str, text: &Option<String>, days: u64| {
+            self.period(&format!("measurement.{key}"), text.as_deref(), days * DAY, 3_600, 4_000 * DAY)
+        };
+        let most = self.bounded("measurement.samples_per_second", table.samples_per_second, 20_000, 1_000_000)?;
+        Ok(MeasurementSetting {
+            series: self.bounded("measurement.series", table.series, 200_000, 10_000_000)?,
+            samples_per_second: most,
+            keep_minutes: keep("keep_minutes", &table.keep_minutes, 2)?,
+            keep_quarters: keep("keep_quarters", &table.keep_quarters, 35)?,
+            keep_hours: keep("keep_hours", &table.keep_hours, 400)?,
+        })
     }
 
     fn listeners(&self, unix: Option<PathBuf>, tcp: Option<&str>) -> Result<Vec<Listener>, SettingsError> {

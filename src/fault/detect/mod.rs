@@ -17,6 +17,7 @@ mod levels;
 mod machine;
 mod machine_control;
 mod machine_parts;
+mod measured;
 mod mishap;
 mod network;
 mod parts;
@@ -25,6 +26,7 @@ mod tally;
 
 pub use context::{Context, Grade};
 pub use incident::signs;
+pub use measured::measured;
 pub use network::networks_of;
 pub use tally::Tallies;
 
