@@ -24,8 +24,8 @@ pub use closed::ClosedAlarmPage;
 pub use error::StoreError;
 pub use journal::{Journal, Loaded, OpenOptions};
 pub use measurements::{
-    MeasuredFacts, MeasuredObject, MeasurementReader, MeasurementSettings, MeasurementStore, MeasurementVitals,
-    NotWritten, Record, ReportRow, StateInterval,
+    HistorySettings, HistoryVitals, MeasuredFacts, MeasuredObject, MeasurementReader, MeasurementStore, NotWritten,
+    Record, ReportRow, StateInterval,
 };
 pub use reader::JournalReader;
 pub use transaction::{Ack, HostRow, Outcome, RequestRow, StoreCondition, Transaction};

@@ -26,8 +26,8 @@ pub use objects::{MeasuredFacts, MeasuredObject};
 pub use open::{MeasurementStore, NotWritten};
 pub use reader::MeasurementReader;
 pub use records::{Record, ReportRow, StateInterval};
-pub use settings::MeasurementSettings;
-pub use vitals::MeasurementVitals;
+pub use settings::HistorySettings;
+pub use vitals::HistoryVitals;
 
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,8 @@
 use super::reader::MeasurementReader;
 use super::records::Record;
 use super::schema;
-use super::settings::MeasurementSettings;
-use super::vitals::MeasurementVitals;
+use super::settings::HistorySettings;
+use super::vitals::HistoryVitals;
 use super::writer::{Message, Writer};
 use crate::model::Timestamp;
 use crate::model::measurement::PeriodResult;
@@ -28,20 +28,20 @@ pub struct NotWritten(pub String);
 #[derive(Clone, Debug)]
 pub struct MeasurementStore {
     queue: mpsc::Sender<Message>,
-    vitals: Arc<MeasurementVitals>,
+    vitals: Arc<HistoryVitals>,
     waiting_results: usize,
 }
 
 impl MeasurementStore {
     /// Opens or makes `pm.db` in a directory and starts its writer thread. Blocks on the disk. A damaged database is put
-    /// aside ([`MeasurementVitals::set_aside`]) and a new one begun: history is not worth a VRM that does not start.
+    /// aside ([`HistoryVitals::set_aside`]) and a new one begun: history is not worth a VRM that does not start.
     ///
     /// # Errors
     /// [`StoreError::Newer`] for a database of a newer version, the others if the disk does not let us.
-    pub fn open(directory: &Path, settings: MeasurementSettings) -> Result<(Self, MeasurementReader), StoreError> {
+    pub fn open(directory: &Path, settings: HistorySettings) -> Result<(Self, MeasurementReader), StoreError> {
         std::fs::create_dir_all(directory).map_err(|source| StoreError::Io { path: directory.to_owned(), source })?;
         let path = directory.join(FILE);
-        let vitals = Arc::new(MeasurementVitals::default());
+        let vitals = Arc::new(HistoryVitals::default());
         let unreadable = |source| StoreError::Unreadable { path: path.clone(), source };
         let connection = match connect(&path) {
             Err(StoreError::Unreadable { source, .. }) if is_damage(&source) => {
@@ -91,7 +91,7 @@ impl MeasurementStore {
     }
 
     /// How the store does.
-    pub fn vitals(&self) -> &MeasurementVitals {
+    pub fn vitals(&self) -> &HistoryVitals {
         &self.vitals
     }
 

@@ -3,7 +3,7 @@
 use super::block::WINDOW;
 use super::key;
 use super::objects;
-use super::settings::MeasurementSettings;
+use super::settings::HistorySettings;
 use super::tiers::{self, Tier};
 use crate::model::Timestamp;
 use rusqlite::Connection;
@@ -13,11 +13,7 @@ use std::ops::RangeInclusive;
 const VACUUM_PAGES: u32 = 2_000;
 
 /// Deletes what is older than is kept, as seen from the newest result.
-pub(super) fn by_age(
-    connection: &mut Connection,
-    settings: &MeasurementSettings,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
+pub(super) fn by_age(connection: &mut Connection, settings: &HistorySettings, now: Timestamp) -> rusqlite::Result<()> {
     for (granularity, seconds) in objects::granularities(connection)? {
         let oldest = before(now, settings.retention_of(seconds));
         let last = key::period(oldest, seconds) - 1;
@@ -31,11 +27,7 @@ pub(super) fn by_age(
 }
 
 /// Forgets objects that are gone for longer than anything is kept; answers how many.
-pub(super) fn objects(
-    connection: &Connection,
-    settings: &MeasurementSettings,
-    now: Timestamp,
-) -> rusqlite::Result<usize> {
+pub(super) fn objects(connection: &Connection, settings: &HistorySettings, now: Timestamp) -> rusqlite::Result<usize> {
     let longest = settings.retention.iter().map(|(_, kept)| *kept).max().unwrap_or_default();
     let until = before(now, longest.max(settings.record_retention));
     connection.execute("DELETE FROM objects WHERE gone < ?1", [until.0])
@@ -43,7 +35,7 @@ pub(super) fn objects(
 
 /// Deletes the oldest until the database is small enough: always of the granularity that is nearest to what is kept of
 /// it, so that all become shorter in proportion.
-pub(super) fn by_size(connection: &mut Connection, settings: &MeasurementSettings) -> rusqlite::Result<()> {
+pub(super) fn by_size(connection: &mut Connection, settings: &HistorySettings) -> rusqlite::Result<()> {
     while tiers::used_bytes(connection)? > settings.cap_bytes {
         let Some((tier, rows)) = fullest(connection, settings)? else { break };
         delete(connection, tier, rows)?;
@@ -58,7 +50,7 @@ pub(super) fn by_size(connection: &mut Connection, settings: &MeasurementSetting
 /// The oldest window or period of the granularity that holds most of what it may.
 fn fullest(
     connection: &Connection,
-    settings: &MeasurementSettings,
+    settings: &HistorySettings,
 ) -> rusqlite::Result<Option<(Tier, RangeInclusive<i64>)>> {
     let mut fullest: Option<(f64, Tier, RangeInclusive<i64>)> = None;
     for (granularity, seconds) in objects::granularities(connection)? {

@@ -6,7 +6,7 @@ use super::objects::{self, MeasuredObject};
 use super::percentile;
 use super::records::{self, ReportRow, StateInterval};
 use super::tiers::{self, Tier};
-use super::vitals::MeasurementVitals;
+use super::vitals::HistoryVitals;
 use crate::model::Timestamp;
 use crate::model::measurement::{MeasuredKey, MeasurementQuery, MeasurementSeries};
 use crate::model::metric::{MeasuredClass, Metric};
@@ -29,11 +29,11 @@ pub struct MeasurementReader {
 struct Shared {
     path: PathBuf,
     connections: Vec<Mutex<Connection>>,
-    vitals: Arc<MeasurementVitals>,
+    vitals: Arc<HistoryVitals>,
 }
 
 impl MeasurementReader {
-    pub(super) fn open(path: &Path, vitals: Arc<MeasurementVitals>) -> rusqlite::Result<Self> {
+    pub(super) fn open(path: &Path, vitals: Arc<HistoryVitals>) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connections = Vec::new();
         for _ in 0..CONNECTIONS {
@@ -45,7 +45,7 @@ impl MeasurementReader {
     }
 
     /// How the store does.
-    pub fn vitals(&self) -> &MeasurementVitals {
+    pub fn vitals(&self) -> &HistoryVitals {
         &self.shared.vitals
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How much history is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MeasurementSettings {
+pub struct HistorySettings {
     /// How long results are kept, by granularity period in seconds, ascending. Results of a granularity that is not
     /// there are kept as long as those of the next coarser one, the coarsest as long as the last.
     pub retention: Vec<(u32, Duration)>,
@@ -20,7 +20,7 @@ pub struct MeasurementSettings {
 
 const DAY: u64 = 86_400;
 
-impl Default for MeasurementSettings {
+impl Default for HistorySettings {
     /// The figures of the issue: 60 s for 48 h, 900 s for 35 days, 3600 s for 400 days; 2 GiB.
     fn default() -> Self {
         let days = |days| Duration::from_secs(days * DAY);
@@ -34,7 +34,7 @@ impl Default for MeasurementSettings {
     }
 }
 
-impl MeasurementSettings {
+impl HistorySettings {
     /// How long results of a granularity are kept.
     pub fn retention_of(&self, granularity_seconds: u32) -> Duration {
         let coarser = self.retention.iter().find(|(seconds, _)| *seconds >= granularity_seconds);

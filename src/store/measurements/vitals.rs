@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering:
 
 /// Figures shared by the writer, its handle and readers.
 #[derive(Debug, Default)]
-pub struct MeasurementVitals {
+pub struct HistoryVitals {
     pub(super) waiting: AtomicUsize,
     pub(super) written: AtomicU64,
     pub(super) dropped: AtomicU64,
@@ -17,7 +17,7 @@ pub struct MeasurementVitals {
     pub(super) set_aside: std::sync::OnceLock<PathBuf>,
 }
 
-impl MeasurementVitals {
+impl HistoryVitals {
     /// Results that wait to be written.
     pub fn waiting(&self) -> usize {
         self.waiting.load(Relaxed)

@@ -6,8 +6,8 @@ use super::key;
 use super::objects::Interned;
 use super::prune;
 use super::records::{self, Record};
-use super::settings::MeasurementSettings;
-use super::vitals::MeasurementVitals;
+use super::settings::HistorySettings;
+use super::vitals::HistoryVitals;
 use crate::model::Timestamp;
 use crate::model::measurement::PeriodResult;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
@@ -35,8 +35,8 @@ pub(super) enum Message {
 pub(super) struct Writer {
     connection: Connection,
     directory: PathBuf,
-    settings: MeasurementSettings,
-    vitals: Arc<MeasurementVitals>,
+    settings: HistorySettings,
+    vitals: Arc<HistoryVitals>,
     interned: Interned,
     newest: Timestamp,
     folding: Option<Place>,
@@ -50,8 +50,8 @@ impl Writer {
     pub(super) fn new(
         connection: Connection,
         directory: &Path,
-        settings: &MeasurementSettings,
-        vitals: &Arc<MeasurementVitals>,
+        settings: &HistorySettings,
+        vitals: &Arc<HistoryVitals>,
     ) -> Self {
         Self {
             connection,
