@@ -6,6 +6,7 @@
 //! docs/benchmarks.md.
 
 #[path = "inventory/daemon.rs"]
+#[expect(dead_code, reason = "shared with the benchmark of alarms, which uses more of it")]
 mod daemon;
 #[path = "inventory/hung.rs"]
 mod hung;

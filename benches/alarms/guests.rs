@@ -162,9 +162,8 @@ fn follow(uri: &str, stopped: Arc<Mutex<HashMap<String, SystemTime>>>) -> anyhow
 fn stop_of(line: &str) -> Option<(String, SystemTime)> {
     let (time, rest) = line.split_once(": event 'lifecycle' for domain '")?;
     let (name, what) = rest.split_once("': ")?;
-    let time = jiff::Zoned::strptime("%Y-%m-%d %H:%M:%S%.f%z", time);
-    let time = time.map(|time| time.timestamp()).or_else(|_| jiff::Timestamp::strptime("%Y-%m-%d %H:%M:%S%.f%z", time));
-    what.starts_with("Stopped").then(|| Some((name.to_owned(), SystemTime::from(time.ok()?))))?
+    let time = jiff::Timestamp::strptime("%Y-%m-%d %H:%M:%S%.f%z", time).ok()?;
+    what.starts_with("Stopped").then(|| (name.to_owned(), SystemTime::from(time)))
 }
 
 /// Switches interrupts off and halts, for ever.

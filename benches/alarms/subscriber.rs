@@ -59,12 +59,12 @@ impl Subscriber {
     /// It does not come to that within a minute, or the stream broke a rule.
     pub async fn until(&mut self, raised: usize, cleared: usize) -> anyhow::Result<Instant> {
         let enough = self.counts.wait_for(|told| told.0 >= raised && told.1 >= cleared);
-        let waited = tokio::time::timeout(Duration::from_secs(60), enough).await;
-        let arrived = matches!(waited, Ok(Ok(_)));
+        let arrived = tokio::time::timeout(Duration::from_secs(60), enough).await.is_ok_and(|told| told.is_ok());
         if self.task.is_finished() {
             (&mut self.task).await??;
         }
-        anyhow::ensure!(arrived, "told of {:?} of {raised} raised and {cleared} cleared", *self.counts.borrow());
+        let told = *self.counts.borrow();
+        anyhow::ensure!(arrived, "told of {told:?} of {raised} raised and {cleared} cleared");
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).last.context("something was told")
     }
 

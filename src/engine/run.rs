@@ -217,7 +217,10 @@ impl Task {
     }
 
     fn command(&mut self, envelope: Envelope, open: bool) {
-        if !open || self.condition == StoreCondition::Full {
+        // The daemon's own word on its hosts is no load from outside: a start on many objects fills the window at once,
+        // because all of them become unknown, and must not fail for it.
+        let own = matches!(envelope, Envelope::ConfigureHosts { .. });
+        if (!open && !own) || self.condition == StoreCondition::Full {
             self.vitals.refuse_busy();
             let error = if open { CommandError::StoreFull } else { CommandError::StoreBusy };
             envelope.refuse(error);
@@ -225,9 +228,8 @@ impl Task {
         }
         let begun = Instant::now();
         let now = (self.clock)();
-        let configured = matches!(envelope, Envelope::ConfigureHosts { .. });
         let outcome = self.engine.command(envelope, now);
-        if configured && let Some(hosts) = self.waiting_hosts.take() {
+        if own && let Some(hosts) = self.waiting_hosts.take() {
             for warning in self.engine.restore_hosts(hosts, now) {
                 tracing::warn!(warning, "host registration");
             }

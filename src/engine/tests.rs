@@ -9,8 +9,11 @@ use crate::inventory::InventorySettings;
 use crate::model::annotation::Expectation;
 use crate::model::history::TransitionHistory;
 use crate::model::registration::{HostOrigin, HostRegistration, Profile};
-use crate::model::{Actor, ChangeSource, HostId, Name, Timestamp};
-use crate::store::{Journal, OpenOptions};
+use crate::model::virtual_machine::VirtualMachine;
+use crate::model::{
+    Actor, Annotations, Body, Change, ChangeKind, ChangeSource, HostId, Name, Object, ResourceState, Timestamp,
+};
+use crate::store::{Journal, OpenOptions, Transaction};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -254,4 +257,48 @@ async fn a_change_through_the_interface_is_told_as_a_management_operation() {
     let labels = delivery.attributes.iter().find(|attribute| attribute.path == "labels").unwrap();
     assert_eq!((labels.old.is_null(), labels.new["tier"].as_str()), (true, Some("gold")));
     rig.end().await;
+}
+
+/// Everything a start finds becomes unknown in one turn, which may be more than may wait for the disk.
+#[tokio::test]
+async fn a_start_on_many_objects_takes_its_hosts() {
+    let directory = tempfile::tempdir().unwrap();
+    fill(directory.path(), 4_000).await;
+    let rig = rig(directory.path());
+    let hosts = vec![registration("sim", "?hosts=1&vms=0")];
+    rig.handle.configure_hosts(hosts, false).await.expect("the daemon's own word is not refused as load");
+    rig.end().await;
+}
+
+/// Puts so many machines into the store.
+async fn fill(directory: &Path, machines: u64) {
+    let made = |sequence: u64| {
+        let uuid = uuid::Uuid::from_u128(sequence.into());
+        let vm = VirtualMachine { uuid, ..VirtualMachine::default() };
+        let object = Object {
+            name: Name::virtual_machine(uuid),
+            uid: uuid,
+            revision: 1,
+            created_sequence: sequence,
+            last_change_sequence: sequence,
+            create_time: Timestamp(1),
+            change_time: Timestamp(1),
+            state: ResourceState::default(),
+            annotations: Annotations::default(),
+            body: Body::VirtualMachine(Box::new(vm)),
+        };
+        Arc::new(Change {
+            sequence,
+            kind: ChangeKind::Created,
+            name: object.name.clone(),
+            object: Arc::new(object),
+            attributes: Vec::new(),
+            source: ChangeSource::Resync,
+            time: Timestamp(1),
+        })
+    };
+    let options = OpenOptions { directory: directory.to_owned(), vrm_id: "vrm1".into() };
+    let (mut journal, _) = Journal::open(&options).unwrap();
+    journal.store.submit(Transaction { id: 1, changes: (1..=machines).map(made).collect(), ..Transaction::default() });
+    journal.acks.recv().await.expect("committed");
 }

@@ -109,6 +109,10 @@ impl Inventory {
         vm: &VirtualMachine,
     ) {
         let former = former.unwrap_or_default();
+        // Nothing moved: it is a user of these already.
+        if former == vm.backing_sources {
+            return;
+        }
         for gone in former.iter().filter(|source| !vm.backing_sources.contains(source)) {
             self.leave_backing(evidence, gone, name);
         }

@@ -1,8 +1,10 @@
 //! Which attributes differ between two states of one object.
 
+use crate::model::state::AvailabilityStatus;
 use crate::model::virtual_machine::VirtualMachine;
-use crate::model::{AttributeChange, Body, Object};
+use crate::model::{Alarm, AttributeChange, Body, Object, ResourceState};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// Keys that never enter a difference: they move without being a change.
 const IGNORED: [&str; 2] = ["volatile", "since"];
@@ -18,9 +20,9 @@ const LONGEST_VALUE: usize = 4096;
 /// done for every change, and most changes touch one attribute of many.
 pub(super) fn attribute_changes(old: &Object, new: &Object) -> Vec<AttributeChange> {
     let (mut before, mut after) = (Map::new(), Map::new());
+    let mut changes = Vec::new();
     if old.state != new.state {
-        before.insert("state".to_owned(), to_value(&old.state));
-        after.insert("state".to_owned(), to_value(&new.state));
+        state_attributes(&old.state, &new.state, &mut changes);
     }
     if old.annotations != new.annotations {
         extend(&mut before, to_value(&old.annotations));
@@ -28,41 +30,60 @@ pub(super) fn attribute_changes(old: &Object, new: &Object) -> Vec<AttributeChan
     }
     match (&old.body, &new.body) {
         (Body::VirtualMachine(old_vm), Body::VirtualMachine(new_vm)) => {
-            machine_attributes(old_vm, new_vm, &mut before, &mut after);
+            machine_attributes(old_vm, new_vm, &mut changes, &mut before, &mut after);
         }
+        (Body::Alarm(old_alarm), Body::Alarm(new_alarm)) => alarm_attributes(old_alarm, new_alarm, &mut changes),
         (old_body, new_body) if old_body != new_body => {
             class_attributes(old_body, &mut before);
             class_attributes(new_body, &mut after);
         }
         _ => {}
     }
-    let mut changes = Vec::new();
     compare("", &before, &after, &mut changes);
+    changes.sort_by(|one, other| one.path.cmp(&other.path));
     changes
 }
 
-/// Puts those attributes of a machine that differ into two maps. Every field is named, so that none is forgotten.
+/// A value that differs, without its way through a map.
+fn differing<T: serde::Serialize + PartialEq>(path: &str, old: &T, new: &T, changes: &mut Vec<AttributeChange>) {
+    if old != new {
+        let (old, new) = (bounded(to_value(old)), bounded(to_value(new)));
+        changes.push(AttributeChange { path: path.to_owned(), old, new });
+    }
+}
+
+/// What differs between two states; as its serialization has it, what says nothing is absent.
+fn state_attributes(old: &ResourceState, new: &ResourceState, changes: &mut Vec<AttributeChange>) {
+    let ResourceState { operational, administrative, usage, availability, procedural, unknown, reason, since: _ } = old;
+    let told = |set: &BTreeSet<AvailabilityStatus>| (!set.is_empty()).then(|| set.clone());
+    differing("state.administrative", administrative, &new.administrative, changes);
+    differing("state.availability", &told(availability), &told(&new.availability), changes);
+    differing("state.operational", operational, &new.operational, changes);
+    differing("state.procedural", procedural, &new.procedural, changes);
+    differing("state.reason", reason, &new.reason, changes);
+    differing("state.unknown", unknown, &new.unknown, changes);
+    differing("state.usage", usage, &new.usage, changes);
+}
+
+/// Tells those attributes of a machine that differ. Every field is named, so that none is forgotten.
 macro_rules! differing_fields {
-    ($old:ident, $new:ident, $before:ident, $after:ident, $($field:ident),*) => {
-        let VirtualMachine { volatile: _, $($field: _),* } = $old;
-        $(if $old.$field != $new.$field {
-            $before.insert(stringify!($field).to_owned(), to_value(&$old.$field));
-            $after.insert(stringify!($field).to_owned(), to_value(&$new.$field));
-        })*
+    ($old:ident, $new:ident, $changes:ident, $($field:ident),*) => {
+        let VirtualMachine { volatile: _, definition: _, definition_unread: _, $($field: _),* } = $old;
+        $(differing(stringify!($field), &$old.$field, &$new.$field, $changes);)*
     };
 }
 
 fn machine_attributes(
     old: &VirtualMachine,
     new: &VirtualMachine,
+    changes: &mut Vec<AttributeChange>,
     before: &mut Map<String, Value>,
     after: &mut Map<String, Value>,
 ) {
     differing_fields!(
         old,
         new,
-        before,
-        after,
+        changes,
         uuid,
         display_name,
         host,
@@ -74,17 +95,74 @@ fn machine_attributes(
         technology,
         persistent,
         autostart,
-        definition,
-        definition_unread,
         backing_sources,
         snapshot_names,
         source_labels
     );
-    // As its serialization has it.
-    for side in [before, after] {
-        if side.get("definition_unread").is_some_and(|text| text == "") {
-            side.remove("definition_unread");
-        }
+    // As its serialization has it: absent if it says nothing.
+    let told = |text: &String| (!text.is_empty()).then(|| text.clone());
+    differing("definition_unread", &told(&old.definition_unread), &told(&new.definition_unread), changes);
+    if old.definition != new.definition {
+        before.insert("definition".to_owned(), to_value(&old.definition));
+        after.insert("definition".to_owned(), to_value(&new.definition));
+    }
+}
+
+/// Tells those attributes of an alarm that differ.
+fn alarm_attributes(old: &Alarm, new: &Alarm, changes: &mut Vec<AttributeChange>) {
+    macro_rules! fields {
+        ($($field:ident),*) => {
+            let Alarm { repeat_count: _, last_repeat_time: _, $($field: _),* } = old;
+            $(differing(stringify!($field), &old.$field, &new.$field, changes);)*
+        };
+    }
+    fields!(
+        alarm_type,
+        event_type,
+        probable_cause,
+        state,
+        perceived_severity,
+        highest_severity,
+        object,
+        object_dn,
+        object_class,
+        object_label,
+        host,
+        zone,
+        resource_group,
+        service_refs,
+        raise_time,
+        first_raise_time,
+        status_change_time,
+        clear_time,
+        raise_count,
+        clearing,
+        acknowledgement,
+        comments,
+        external_references,
+        root,
+        root_cause,
+        correlated,
+        correlated_count,
+        impacted,
+        impacted_count,
+        service_affecting,
+        planned_outage,
+        shelved,
+        suppressed_by,
+        text,
+        attributes,
+        threshold,
+        repair_action,
+        runbook_url,
+        reliability,
+        security,
+        history
+    );
+    if old != new {
+        // They move without being a change, but are told together with one.
+        differing("repeat_count", &old.repeat_count.0, &new.repeat_count.0, changes);
+        differing("last_repeat_time", &old.last_repeat_time.0, &new.last_repeat_time.0, changes);
     }
 }
 
@@ -121,17 +199,17 @@ fn compare(prefix: &str, old: &Map<String, Value>, new: &Map<String, Value>, cha
             (Value::Object(before), Value::Object(after)) if OPENED.contains(&key.as_str()) => {
                 compare(&format!("{path}."), before, after, changes);
             }
-            _ => changes.push(AttributeChange { path, old: bounded(before), new: bounded(after) }),
+            _ => changes.push(AttributeChange { path, old: bounded(before.clone()), new: bounded(after.clone()) }),
         }
     }
 }
 
-fn bounded(value: &Value) -> Value {
-    let length = match value {
+fn bounded(value: Value) -> Value {
+    let length = match &value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-        Value::String(_) | Value::Array(_) | Value::Object(_) => json_length(value),
+        Value::String(_) | Value::Array(_) | Value::Object(_) => json_length(&value),
     };
-    if length <= LONGEST_VALUE { value.clone() } else { Value::String(format!("({length} bytes)")) }
+    if length <= LONGEST_VALUE { value } else { Value::String(format!("({length} bytes)")) }
 }
 
 /// Length of a value's JSON, without making it.
@@ -216,5 +294,68 @@ mod tests {
         assert_eq!(attribute_changes(&old, &new), expected);
         assert_eq!(expected.len(), after.len() - 1, "all but the moving values: {expected:?}");
         assert_eq!(attribute_changes(&new, &new), []);
+    }
+
+    /// The same for alarms.
+    #[test]
+    fn every_attribute_of_an_alarm_is_compared() {
+        use crate::model::alarm::{AlarmState, Reliability, ThresholdCrossing, ThresholdDirection};
+        let old = Alarm::default();
+        let mut new = Alarm {
+            alarm_type: "t".into(),
+            state: AlarmState::Cleared,
+            object: Name::vrm(),
+            text: "x".into(),
+            raise_count: 2,
+            clear_time: Some(Timestamp(7)),
+            root: true,
+            correlated: vec![Name::cluster()],
+            attributes: [("k".to_owned(), "v".to_owned())].into(),
+            threshold: Some(ThresholdCrossing {
+                metric: "m".into(),
+                level: 1.0,
+                clear_level: 0.5,
+                direction: ThresholdDirection::Up,
+                observed: 2.0,
+            }),
+            reliability: Reliability::SourceUnreachable { since: Timestamp(5) },
+            ..Alarm::default()
+        };
+        new.repeat_count.0 = 3;
+        new.last_repeat_time.0 = Some(Timestamp(9));
+        let of =
+            |alarm: &Alarm| Object { body: Body::Alarm(Box::new(alarm.clone())), ..object(VirtualMachine::default()) };
+        for (old, new) in [(&old, &new), (&new, &old), (&new, &new)] {
+            let (mut before, mut after) = (Map::new(), Map::new());
+            class_attributes(&of(old).body, &mut before);
+            class_attributes(&of(new).body, &mut after);
+            let mut expected = Vec::new();
+            compare("", &before, &after, &mut expected);
+            expected.sort_by(|one, other| one.path.cmp(&other.path));
+            assert_eq!(attribute_changes(&of(old), &of(new)), expected);
+        }
+        let moved = Alarm { repeat_count: crate::model::Volatile(8), ..new.clone() };
+        assert_eq!(attribute_changes(&of(&new), &of(&moved)), [], "no change by itself");
+    }
+
+    /// The same for states.
+    #[test]
+    fn every_part_of_a_state_is_compared() {
+        let working = ResourceState::enabled(crate::model::state::UsageState::Active);
+        let broken = ResourceState {
+            administrative: Some(crate::model::state::AdministrativeState::Locked),
+            procedural: Some(crate::model::state::ProceduralStatus::Initializing),
+            unknown: true,
+            reason: crate::model::state::StateReason::code("crashed"),
+            ..ResourceState::disabled([AvailabilityStatus::Failed])
+        };
+        for (old, new) in [(&working, &broken), (&broken, &working), (&working, &working)] {
+            let whole = |state: &ResourceState| Map::from_iter([("state".to_owned(), to_value(state))]);
+            let mut expected = Vec::new();
+            compare("", &whole(old), &whole(new), &mut expected);
+            let of = |state: &ResourceState| Object { state: state.clone(), ..object(VirtualMachine::default()) };
+            assert_eq!(attribute_changes(&of(old), &of(new)), expected);
+            assert_eq!(expected.len(), if old == new { 0 } else { 7 }, "{expected:?}");
+        }
     }
 }

@@ -222,7 +222,14 @@ impl Table {
 
 /// True if nothing but the reason differs: another word for the same state starts no new one.
 fn same_states(one: &ResourceState, other: &ResourceState) -> bool {
-    ResourceState { reason: other.reason.clone(), ..one.clone() } == *other
+    let ResourceState { operational, administrative, usage, availability, procedural, unknown, reason: _, since: _ } =
+        one;
+    *operational == other.operational
+        && *administrative == other.administrative
+        && *usage == other.usage
+        && *availability == other.availability
+        && *procedural == other.procedural
+        && *unknown == other.unknown
 }
 
 /// A uid that needs no source of chance: equal inputs never occur twice in one log.

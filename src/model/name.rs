@@ -127,11 +127,6 @@ impl Name {
         })
     }
 
-    /// True if the name lies below another: `hosts/a/networks/n` below `hosts/a`.
-    pub fn is_below(&self, parent: &Name) -> bool {
-        self.0.strip_prefix(parent.as_str()).is_some_and(|rest| rest.starts_with('/'))
-    }
-
     /// The host a name lies under, if it lies under one.
     pub fn host_id(&self) -> Option<HostId> {
         let mut segments = self.0.split('/');

@@ -81,7 +81,9 @@ pub trait Topology {
     /// index.
     fn below(&self, class: ObjectClass, parent: &Name) -> Vec<Arc<Object>> {
         let mut found = self.objects(class);
-        found.retain(|object| object.name.is_below(parent));
+        let is_below =
+            |name: &Name| name.as_str().strip_prefix(parent.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        found.retain(|object| is_below(&object.name));
         found
     }
 

@@ -160,7 +160,7 @@ fn a_damaged_record_is_named() {
     let directory = tempfile::tempdir().unwrap();
     drop(open(directory.path()));
     let raw = rusqlite::Connection::open(directory.path().join("journal.db")).unwrap();
-    raw.execute("INSERT INTO objects VALUES (1, 'hosts/x', 1, NULL, '{')", []).unwrap();
+    raw.execute("INSERT INTO objects (name, last_sequence, body) VALUES ('hosts/x', 1, '{')", []).unwrap();
     let error = try_open(directory.path()).unwrap_err();
     assert!(error.to_string().contains("object hosts/x"), "{error}");
 }

@@ -120,7 +120,8 @@ impl Soak {
             wait_for(&format!("{} catches up", watcher.wanted.client), PATIENCE, async || {
                 let at_rest = |seen: &Entry| {
                     let digest = matches!(seen, Entry::Message { said: Said::Heartbeat { digest: Some(_), .. }, .. });
-                    digest || matches!(seen, Entry::Ended)
+                    // A long poll is nearly always between two answers.
+                    digest || (watcher.is_pulled() && matches!(seen, Entry::Ended | Entry::Opened { .. }))
                 };
                 let quiet = watcher.seen.lock().expect("whole").last().is_some_and(|(_, entry)| at_rest(entry));
                 (quiet && watcher.position() >= goal).then_some(())

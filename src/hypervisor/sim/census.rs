@@ -13,7 +13,7 @@ use crate::model::observation::{
     Fact, GoneCause, ListedKind, MachineFacts, MachineStateFacts, MachineStatistics, PoolFacts,
 };
 use crate::model::registration::Profile;
-use crate::model::virtual_machine::{ControlState, RunState, RunStateReason};
+use crate::model::virtual_machine::{ControlState, RunState, RunStateReason, VmDefinition};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -27,6 +27,15 @@ pub struct Seen {
     pub moment: Moment,
     /// Its process does not answer.
     pub hung: bool,
+}
+
+/// What a machine's definition depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    who: Who,
+    group: u64,
+    active: bool,
+    agent_lost: bool,
 }
 
 impl World {
@@ -71,24 +80,39 @@ impl World {
         }
     }
 
-    /// A machine with everything.
-    pub fn machine_facts(&self, seen: &Seen) -> MachineFacts {
+    /// What a machine's definition depends on: of equal ones it is the same.
+    pub fn shape(&self, seen: &Seen) -> Shape {
+        let agent_lost = self.befallen(seen, Mishap::AgentLost);
+        Shape {
+            who: seen.who,
+            group: self.group(seen.moment.host),
+            active: seen.moment.run_state.is_active(),
+            agent_lost,
+        }
+    }
+
+    /// The definition of a machine of this shape.
+    pub fn definition(&self, shape: &Shape) -> VmDefinition {
+        let mobile = self.timeline.is_mobile(shape.who.slot);
+        let mut definition = machine::definition(shape.who, self.dice, mobile, shape.group, shape.active);
+        if definition.agent.configured && shape.agent_lost {
+            definition.agent.connected = Some(false);
+        }
+        definition
+    }
+
+    /// A machine with everything, given its definition.
+    pub fn machine_facts(&self, seen: &Seen, definition: Arc<VmDefinition>) -> MachineFacts {
         let (slot, host) = (seen.who.slot, seen.moment.host);
-        let mobile = self.timeline.is_mobile(slot);
-        let active = seen.moment.run_state.is_active();
         let snapshots = self
             .id(host)
             .map(|id| machine::snapshots(seen.who, self.dice, id, seen.moment.snapshot))
             .unwrap_or_default();
-        let mut definition = machine::definition(seen.who, self.dice, mobile, self.group(host), active);
-        if definition.agent.configured && self.befallen(seen, Mishap::AgentLost) {
-            definition.agent.connected = Some(false);
-        }
         MachineFacts {
             state: self.state_facts(seen),
             persistent: !self.is_transient(slot),
             autostart: seen.who.autostart(self.dice),
-            definition: Ok(Arc::new(definition)),
+            definition: Ok(definition),
             labels: machine::labels(seen.who, self.dice),
             snapshots: Some(snapshots),
         }

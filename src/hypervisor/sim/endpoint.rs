@@ -1,16 +1,17 @@
 //! One simulated host as the port wants it.
 
-use super::census::Seen;
+use super::census::{Seen, Shape};
 use super::overlay::HostTrouble;
 use super::stage::Stage;
 use super::world::World;
 use crate::hypervisor::port::{Hypervisor, HypervisorError, Link, Vitals};
 use crate::model::host::EndpointKey;
 use crate::model::measurement::SampleBatch;
-use crate::model::observation::{Fact, Observation, Scope};
+use crate::model::observation::{Fact, MachineFacts, Observation, Scope};
 use crate::model::registration::Profile;
+use crate::model::virtual_machine::VmDefinition;
 use futures_util::future::BoxFuture;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub struct SimEndpoint {
     generation: AtomicU64,
     /// Machines described completely over the present connection.
     described: Mutex<HashSet<Uuid>>,
+    /// Definitions told last: most looks find a machine with the one it had.
+    definitions: Mutex<HashMap<Uuid, (Shape, Arc<VmDefinition>)>>,
     /// How often bad things had been counted when it was last told.
     counted: Mutex<BTreeMap<String, u64>>,
     severed: AtomicU64,
@@ -48,6 +51,7 @@ impl SimEndpoint {
             stage,
             generation: AtomicU64::new(0),
             described: Mutex::default(),
+            definitions: Mutex::default(),
             counted: Mutex::default(),
             severed: AtomicU64::new(0),
             stuck: AtomicU32::new(0),
@@ -152,7 +156,7 @@ impl SimEndpoint {
             .in_pieces(&seen, |world, piece, facts| {
                 for seen in piece {
                     if self.described.lock().unwrap_or_else(PoisonError::into_inner).insert(world.uuid(seen)) {
-                        facts.push(Fact::Machine(Box::new(world.machine_facts(seen))));
+                        facts.push(Fact::Machine(Box::new(self.machine_facts(world, seen))));
                     } else {
                         facts.push(Fact::MachineState(world.state_facts(seen)));
                     }
@@ -191,15 +195,30 @@ impl SimEndpoint {
 
     fn describe(&self, world: &World, seen: &Seen, facts: &mut Vec<Fact>) {
         self.described.lock().unwrap_or_else(PoisonError::into_inner).insert(world.uuid(seen));
-        facts.push(Fact::Machine(Box::new(world.machine_facts(seen))));
+        facts.push(Fact::Machine(Box::new(self.machine_facts(world, seen))));
         facts.push(world.control(seen));
         facts.extend(world.disk_errors(seen, false));
+    }
+
+    fn machine_facts(&self, world: &World, seen: &Seen) -> MachineFacts {
+        let shape = world.shape(seen);
+        let mut definitions = self.definitions.lock().unwrap_or_else(PoisonError::into_inner);
+        let definition = match definitions.get(&world.uuid(seen)) {
+            Some((known, definition)) if *known == shape => Arc::clone(definition),
+            _ => {
+                let definition = Arc::new(world.definition(&shape));
+                definitions.insert(world.uuid(seen), (shape, Arc::clone(&definition)));
+                definition
+            }
+        };
+        world.machine_facts(seen, definition)
     }
 
     /// Keeps the memory of described machines to those that exist.
     fn forget_others(&self, seen: &[Seen]) {
         let present: HashSet<Uuid> = self.look(|world| seen.iter().map(|seen| world.uuid(seen)).collect());
         self.described.lock().unwrap_or_else(PoisonError::into_inner).retain(|uuid| present.contains(uuid));
+        self.definitions.lock().unwrap_or_else(PoisonError::into_inner).retain(|uuid, _| present.contains(uuid));
     }
 
     /// Figures and samples. Those of machines are of the moment at which the machines were looked at, those of the

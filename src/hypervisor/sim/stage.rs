@@ -38,6 +38,8 @@ pub struct Stage {
 struct Inner {
     world: World,
     lines: BTreeMap<u64, Line>,
+    /// The reader of some line has not been told yet that events were lost.
+    lost: bool,
 }
 
 /// The open connection of one host.
@@ -57,7 +59,7 @@ impl std::fmt::Debug for Stage {
 impl Stage {
     /// A stage for a world; it is not turned until [`Stage::start`].
     pub fn new(world: World, clock: Clock, handle: SimHandle) -> Arc<Self> {
-        let inner = Mutex::new(Inner { world, lines: BTreeMap::new() });
+        let inner = Mutex::new(Inner { world, lines: BTreeMap::new(), lost: false });
         Arc::new(Self { inner, clock, wake: Arc::new(Notify::new()), driven: AtomicBool::new(false), handle })
     }
 
@@ -146,8 +148,11 @@ impl Inner {
     fn turn(&mut self, now: Timestamp) {
         let events = self.world.advance(now);
         self.hand_out(events, now);
-        for line in self.lines.values_mut().filter(|line| line.lost) {
-            line.tell_lost(now);
+        if self.lost {
+            self.lost = false;
+            for line in self.lines.values_mut().filter(|line| line.lost) {
+                self.lost |= !line.tell_lost(now);
+            }
         }
     }
 
@@ -157,6 +162,7 @@ impl Inner {
             let hung = self.world.host_trouble(event.host) == Some(HostTrouble::Hung);
             if let Some(line) = self.lines.get_mut(&event.host).filter(|_| closed || !hung) {
                 line.send(event.subject, now);
+                self.lost |= line.lost;
             }
             if closed {
                 self.cut(event.host);

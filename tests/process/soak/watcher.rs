@@ -36,6 +36,11 @@ impl Watcher {
         Arc::new(Self { wanted, feed, seen: Mutex::default(), bookmark: Mutex::default() })
     }
 
+    /// It asks again and again instead of listening.
+    pub fn is_pulled(&self) -> bool {
+        self.feed == Feed::Pulled
+    }
+
     /// Sequence of the bookmark.
     pub fn position(&self) -> u64 {
         self.bookmark.lock().expect("whole").as_ref().map_or(0, |position| position.sequence)

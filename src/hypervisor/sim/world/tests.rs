@@ -1,14 +1,19 @@
 use super::*;
 use crate::hypervisor::sim::census::Seen;
 use crate::hypervisor::sim::fault::Entry;
-use crate::model::observation::Fact;
+use crate::model::observation::{Fact, MachineFacts};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use uuid::Uuid;
 
 const SECOND: i64 = 1_000_000;
 /// Some day in 2026.
 const DAY: i64 = 1_790_000_000 * SECOND;
+
+fn described(world: &World, seen: &Seen) -> MachineFacts {
+    world.machine_facts(seen, Arc::new(world.definition(&world.shape(seen))))
+}
 
 fn plan(hosts: usize, vms: u32, seed: u64, churn: Churn) -> Plan {
     let hosts = (1..=hosts).map(|number| HostId::parse(&format!("sim-{number}")).expect("good id")).collect();
@@ -24,7 +29,7 @@ fn everything(world: &World) -> String {
     let mut text = String::new();
     for host in 0..world.hosts().len() as u64 {
         for seen in world.machines(host) {
-            text.push_str(&format!("{:?} {:?}\n", world.machine_facts(&seen), world.machine_statistics(&seen)));
+            text.push_str(&format!("{:?} {:?}\n", described(world, &seen), world.machine_statistics(&seen)));
         }
         text.push_str(&format!("{:?} {:?}\n", world.pools(host), world.networks(host)));
     }
@@ -225,11 +230,11 @@ fn six_in_ten_run_and_nothing_changes_without_churn() {
 #[test]
 fn machines_have_variety() {
     let world = World::new(plan(3, 200, 1, Churn::State), at(0));
-    let facts: Vec<_> = world.census().iter().map(|seen| world.machine_facts(seen)).collect();
-    let any = |what: &str, found: &dyn Fn(&crate::model::observation::MachineFacts) -> bool| {
+    let facts: Vec<_> = world.census().iter().map(|seen| described(&world, seen)).collect();
+    let any = |what: &str, found: &dyn Fn(&MachineFacts) -> bool| {
         assert!(facts.iter().any(found), "none with {what}");
     };
-    let definition = |facts: &crate::model::observation::MachineFacts| facts.definition.clone().expect("readable");
+    let definition = |facts: &MachineFacts| facts.definition.clone().expect("readable");
     any("a long name", &|facts| facts.state.display_name.len() > 150);
     any("a name in another script", &|facts| !facts.state.display_name.is_ascii());
     any("containers", &|facts| definition(facts).os_type == "exe");
@@ -259,7 +264,7 @@ fn every_disk_file_is_a_volume_of_its_host() {
             .map(|volume| volume.path)
             .collect();
         for seen in world.machines(host) {
-            let definition = world.machine_facts(&seen).definition.expect("readable");
+            let definition = described(&world, &seen).definition.expect("readable");
             for disk in definition.disks.iter().filter(|disk| matches!(disk.source_type.as_str(), "file" | "block")) {
                 assert!(paths.contains(&disk.source), "{} on host {host}", disk.source);
             }
