@@ -12,8 +12,10 @@ mod northbound;
 mod notify;
 mod opener;
 mod options;
+mod own;
 mod service;
 mod sim_control;
+mod translate;
 mod watchdog;
 
 pub use lifecycle::{check, run};

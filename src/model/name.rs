@@ -390,7 +390,7 @@ impl DnScheme {
 
 /// Collection segment and RDN class of every object below VRM and cluster.
 /// Collections of names and the classes of their members; the parts of hosts and machines among them.
-const COLLECTIONS: [(&str, &str); 19] = [
+const COLLECTIONS: [(&str, &str); 20] = [
     ("hosts", "Host"),
     ("hypervisors", "Hypervisor"),
     ("virtualMachines", "VirtualMachine"),
@@ -410,6 +410,7 @@ const COLLECTIONS: [(&str, &str); 19] = [
     ("filesystems", "HostFilesystem"),
     ("cpus", "HostCpu"),
     ("sensors", "Sensor"),
+    ("notificationSinks", "NotificationSink"),
 ];
 
 /// The class of a collection's members; disks and NICs are of machines or of hosts.
