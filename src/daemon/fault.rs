@@ -41,7 +41,7 @@ pub(super) fn check_rules(settings: &Settings) -> Result<(), String> {
     for profile in &settings.alarms.profiles {
         let key = |of: &str| format!("alarm_profile[{}].{of}", profile.name);
         check_types(&key("alarm_types"), &profile.alarm_types)?;
-        for level in profile.thresholds.keys().filter(|level| !has_level(&profile.alarm_types, level)) {
+        if let Some(level) = profile.thresholds.keys().find(|level| !has_level(&profile.alarm_types, level)) {
             return Err(format!("{}: the alarm types named have no level {level:?}", key("thresholds")));
         }
     }

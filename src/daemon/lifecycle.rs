@@ -168,16 +168,8 @@ impl Running {
         let rebuilt = options.set_aside_store && set_aside(settings)?;
         let (journal, loaded) = open_journal(settings)?;
         let vrm_id = settled_id(settings, &loaded)?;
-        let changes = Arc::new(ChangeLog::new(
-            Restored {
-                epoch: loaded.epoch.clone(),
-                head: loaded.head,
-                objects: loaded.objects.clone(),
-                tombstones: loaded.tombstones.clone(),
-                forgotten: loaded.forgotten,
-            },
-            Arc::clone(&journal.reader) as Arc<dyn TransitionHistory>,
-        ));
+        let history = Arc::clone(&journal.reader) as Arc<dyn TransitionHistory>;
+        let changes = Arc::new(ChangeLog::new(restored(&loaded), history));
         let (opener, sim) = openers(settings)?;
         let (assignments, assigned) = mpsc::unbounded_channel();
         let stop_engine = CancellationToken::new();
@@ -346,6 +338,17 @@ impl Running {
             tracing::warn!("stopped before everything was finished");
         }
         failure.map_or(Ok(()), Err)
+    }
+}
+
+/// What the change log takes of the store.
+fn restored(loaded: &Loaded) -> Restored {
+    Restored {
+        epoch: loaded.epoch.clone(),
+        head: loaded.head,
+        objects: loaded.objects.clone(),
+        tombstones: loaded.tombstones.clone(),
+        forgotten: loaded.forgotten,
     }
 }
 

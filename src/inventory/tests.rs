@@ -504,7 +504,7 @@ fn what_settings_reserve_is_not_available() {
     let (vcpus, memory) = (host.volatile.capacity.vcpus.unwrap(), host.volatile.capacity.memory_bytes.unwrap());
     let ratio = crate::model::capacity::Overcommit::default();
     assert_eq!((vcpus.total, vcpus.reserved, vcpus.allocated), (16, 2, 2));
-    assert_eq!(vcpus.available, (14.0 * ratio.cpu) as u64 - 2);
+    assert_eq!((vcpus.available, ratio.cpu), (14 * 4 - 2, 4.0));
     assert_eq!((memory.reserved, memory.available), (8 << 30, (64 << 30) - (8 << 30) - (1 << 30)));
     let cluster = story.inventory.object(&Name::cluster()).unwrap();
     let Body::Cluster(cluster) = &cluster.body else { panic!("the cluster") };
@@ -530,8 +530,7 @@ fn only_announced_changes_without_their_event_are_missed() {
     };
     story.see("a", 1, vec![running(1), running(2)]);
     // Larger, with another NIC: no event tells that.
-    let mut facts = HostFacts::default();
-    facts.memory_total_bytes = 64 << 30;
+    let facts = HostFacts { memory_total_bytes: 64 << 30, ..HostFacts::default() };
     poll(&mut story, 10, vec![Fact::Host(Box::new(facts))]);
     let mut grown = machine(1, RunState::Running, RunStateReason::Booted);
     grown.definition = Ok(Arc::new(VmDefinition { vcpus_current: 4, ..VmDefinition::default() }));
