@@ -13,9 +13,11 @@ mod northbound;
 mod notify;
 mod opener;
 mod options;
+mod own;
 mod performance;
 mod service;
 mod sim_control;
+mod translate;
 mod watchdog;
 
 pub use lifecycle::{check, run};

@@ -254,6 +254,9 @@ pub struct MatchArgs {
     /// Rules are tried in rising order; the first that matches decides
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub order: u32,
+    /// The whole rule from a file (YAML, JSON or TOML), with the fields get -o yaml shows
+    #[arg(short = 'f', long, value_name = "FILE", conflicts_with_all = ["types", "object", "labels", "host", "group"])]
+    pub file: Option<std::path::PathBuf>,
     /// Check everything, change nothing
     #[arg(long)]
     pub dry_run: bool,

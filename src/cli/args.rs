@@ -109,17 +109,19 @@ pub enum Format {
     Tmf642,
     /// Alarms as events of ONAP's VES
     Ves,
+    /// Alarms as event records of O-RAN's O2ims
+    O2ims,
 }
 
 impl Format {
     /// Whether it shows everything there is.
     pub fn is_data(self) -> bool {
-        matches!(self, Self::Json | Self::Yaml | Self::Jsonl | Self::Tmf642 | Self::Ves)
+        matches!(self, Self::Json | Self::Yaml | Self::Jsonl | Self::Tmf642 | Self::Ves | Self::O2ims)
     }
 
     /// Whether it is a foreign record that only alarms have.
     pub fn is_foreign(self) -> bool {
-        matches!(self, Self::Tmf642 | Self::Ves)
+        matches!(self, Self::Tmf642 | Self::Ves | Self::O2ims)
     }
 }
 

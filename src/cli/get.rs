@@ -313,7 +313,7 @@ fn show(frame: &Frame, answers: &mut [Answer]) -> Result<(), Failure> {
         arrange(&mut sheet, frame)?;
         match frame.global.output {
             Format::Json | Format::Yaml => fold(&mut document, answer, &sheet),
-            Format::Tmf642 | Format::Ves => {
+            Format::Tmf642 | Format::Ves | Format::O2ims => {
                 let records = sheet.rows.iter().map(|row| row.json.clone()).collect();
                 print(&data(&alarm::foreign_document(records, frame.global.output), Format::Json))?;
             }

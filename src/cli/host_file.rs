@@ -74,7 +74,10 @@ pub fn parse_hosts(text: &str) -> Result<Vec<HostEntry>, String> {
 }
 
 /// TOML where it is TOML, else YAML (which JSON is a part of).
-fn parse_value(text: &str) -> Result<Value, String> {
+///
+/// # Errors
+/// A text for people.
+pub(super) fn parse_value(text: &str) -> Result<Value, String> {
     let toml_error = match toml::from_str::<Value>(text) {
         Ok(value) => return Ok(value),
         Err(error) => error,

@@ -108,7 +108,7 @@ pub fn contexts_list(frame: &Frame, names: &[String]) -> Result<Exit, Failure> {
     let sheet = Sheet { heads: heads.iter().map(|head| ((*head).to_owned(), false)).collect(), rows: rows.collect() };
     let objects: Vec<_> = sheet.rows.iter().map(|row| row.json.clone()).collect();
     match frame.global.output {
-        Format::Json | Format::Yaml | Format::Tmf642 | Format::Ves => {
+        Format::Json | Format::Yaml | Format::Tmf642 | Format::Ves | Format::O2ims => {
             print(&data(&json!({ "contexts": objects }), frame.global.output))?;
         }
         Format::Jsonl => objects.iter().try_for_each(|object| print(&data(object, Format::Jsonl)))?,

@@ -97,7 +97,7 @@ fn refuse_foreign(frame: &Frame, verb: &Verb) -> Result<(), Failure> {
     if !frame.global.output.is_foreign() || is_of_alarms {
         return Ok(());
     }
-    Err(Failure::usage("-o tmf642 and -o ves are for get, watch and history of alarms")
+    Err(Failure::usage("-o tmf642, -o ves and -o o2ims are for get, watch and history of alarms")
         .with_next("vrmctl get alarms -o tmf642"))
 }
 

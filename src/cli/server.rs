@@ -93,6 +93,9 @@ fn info_page(frame: &Frame, target: &Target, facts: &v1::ServerInfo) -> String {
         let text = format!("may be old: {} {}", word(status.reason().as_str_name(), "REASON_"), status.scope.join(" "));
         page.cell("state", Cell::text(text.trim().to_owned()).toned(Tone::Warn));
     }
+    if let Some(figures) = &facts.alarm_figures {
+        alarm_figures(&mut page, figures);
+    }
     if let Some(caller) = &facts.caller {
         page.section("You");
         page.field("identity", caller.principal.clone());
@@ -101,6 +104,29 @@ fn info_page(frame: &Frame, target: &Target, facts: &v1::ServerInfo) -> String {
     }
     limits(&mut page, facts);
     page.finish()
+}
+
+fn alarm_figures(page: &mut Page, figures: &v1::AlarmFigures) {
+    page.section("Alarms since start");
+    let latency = |stage: Option<&v1::AlarmLatencyFigures>| match stage.filter(|stage| stage.changes > 0) {
+        None => "nothing measured yet".to_owned(),
+        Some(stage) => {
+            let bound = |bound: Option<&prost_types::Duration>| match span(bound) {
+                Some(bound) => format!("{} ms", bound.as_millis()),
+                None => "more than 10 s".to_owned(),
+            };
+            let (half, most) = (bound(stage.p50.as_ref()), bound(stage.p99.as_ref()));
+            format!("half within {half}, 99 % within {most}, of {} changes", stage.changes)
+        }
+    };
+    page.field("seen to committed", latency(figures.committed.as_ref()));
+    page.field("seen to subscriber", latency(figures.handed.as_ref()));
+    let v1::AlarmFigures { repeats, absorbed, reclassified, crowded_out, coalesced, .. } = figures;
+    let merged = format!("{coalesced} changes told with a later one, {repeats} repeats, {absorbed} absorbed");
+    page.field("merged", merged);
+    if reclassified + crowded_out > 0 {
+        page.field("other", format!("{reclassified} reclassified, {crowded_out} left a full list unacknowledged"));
+    }
 }
 
 fn limits(page: &mut Page, facts: &v1::ServerInfo) {

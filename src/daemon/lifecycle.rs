@@ -6,17 +6,13 @@ use super::options::{Exit, Options};
 use super::performance::{Kept, Measured};
 use super::sim_control::StreamControl;
 use super::watchdog::Watchdog;
-use super::{hosts, service};
+use super::{hosts, own, service, translate};
 use crate::changes::{ChangeLog, Restored};
-use crate::collect::{self, Cadence, CollectorSettings};
+use crate::collect;
 use crate::engine::{self, EngineEnd, EngineHandle, EngineParts, EngineVitals};
-use crate::host::{LocalHost, Root};
 use crate::hypervisor::sim::{SimHandle, SimOpener, SimSetup};
-use crate::inventory::InventorySettings;
-use crate::measurement::SampleSink;
-use crate::model::capacity::Overcommit;
 use crate::model::history::TransitionHistory;
-use crate::model::host::{ConnectionState, Vrm};
+use crate::model::host::ConnectionState;
 use crate::model::registration::HostRegistration;
 use crate::model::{Body, Object, ObjectClass, Timestamp};
 use crate::notify::{self, NotifyHandle};
@@ -55,8 +51,8 @@ impl Failure {
 
 /// Checks the settings without touching anything; prints what is wrong.
 pub fn check(options: &Options) -> Exit {
-    match settings::load(&options.inputs).map_err(Failure::invalid).and_then(|settings| registrations(&settings)) {
-        Ok(hosts) => {
+    match load(options) {
+        Ok((_, hosts)) => {
             tell(&format!("settings are valid; {} hosts", hosts.len()));
             Exit::Clean
         }
@@ -86,8 +82,7 @@ fn tell(text: &str) {
 }
 
 fn run_checked(options: Options) -> Result<(), Failure> {
-    let settings = settings::load(&options.inputs).map_err(Failure::invalid)?;
-    let registrations = registrations(&settings)?;
+    let (settings, registrations) = load(&options)?;
     let log = telemetry::init(&settings.log_level).map_err(Failure::invalid)?;
     let _lock = instance::lock(&settings.state_directory).map_err(|error| match &error {
         LockError::Held(_) => Failure { exit: Exit::AnotherInstance, text: error.to_string() },
@@ -99,6 +94,14 @@ fn run_checked(options: Options) -> Result<(), Failure> {
     // Lane threads may be stuck in a call: they end with the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
+}
+
+/// Reads the settings and checks what they say against what this version knows.
+fn load(options: &Options) -> Result<(Settings, Vec<HostRegistration>), Failure> {
+    let settings = settings::load(&options.inputs).map_err(Failure::invalid)?;
+    super::fault::check_rules(&settings).map_err(Failure::invalid)?;
+    let hosts = registrations(&settings)?;
+    Ok((settings, hosts))
 }
 
 fn registrations(settings: &Settings) -> Result<Vec<HostRegistration>, Failure> {
@@ -168,16 +171,8 @@ impl Running {
         let rebuilt = options.set_aside_store && set_aside(settings)?;
         let (journal, loaded) = open_journal(settings)?;
         let vrm_id = settled_id(settings, &loaded)?;
-        let changes = Arc::new(ChangeLog::new(
-            Restored {
-                epoch: loaded.epoch.clone(),
-                head: loaded.head,
-                objects: loaded.objects.clone(),
-                tombstones: loaded.tombstones.clone(),
-                forgotten: loaded.forgotten,
-            },
-            Arc::clone(&journal.reader) as Arc<dyn TransitionHistory>,
-        ));
+        let history = Arc::clone(&journal.reader) as Arc<dyn TransitionHistory>;
+        let changes = Arc::new(ChangeLog::new(restored(&loaded), history));
         let (opener, sim) = openers(settings)?;
         let (assignments, assigned) = mpsc::unbounded_channel();
         let stop_engine = CancellationToken::new();
@@ -185,7 +180,7 @@ impl Running {
         let store = journal.store.clone();
         let (engine, vitals, engine_task) = engine::start(
             EngineParts {
-                settings: inventory_settings(settings, &vrm_id),
+                settings: translate::inventory_settings(settings, &vrm_id),
                 fault: super::fault::fault_settings(settings, &vrm_id),
                 head: loaded.head,
                 objects: loaded.objects,
@@ -221,13 +216,16 @@ impl Running {
             measurements: Arc::new(Measured::new(measurement.clone(), measured)),
         };
         let northbound = super::northbound::bind(options, settings, parts).await.map_err(Failure::failed)?;
-        let collecting = collector_settings(settings, measurement.sink());
+        let collecting = translate::collector_settings(settings, Arc::new(now), measurement.sink());
         let collectors = collect::start(collecting, engine.clone(), assigned, stop_collectors.clone());
         let warnings = engine
             .configure_hosts(registrations, options.allow_removals)
             .await
             .map_err(|error| Failure::invalid(with_hint(&error)))?;
         warn_all(&warnings);
+        let names: Vec<String> = sinks.health().into_iter().map(|sink| sink.name).collect();
+        engine.own_conditions(own::at_start(&changes, &names)).await;
+        tokio::spawn(own::watch_storage(settings.state_directory.clone(), engine.clone(), stop_collectors.clone()));
         let streams = StreamControl { changes: Arc::clone(&changes), sessions: northbound.sessions() };
         serve_sim(settings, sim, streams)?;
         check_later(reader);
@@ -306,17 +304,24 @@ impl Running {
     /// what is.
     async fn reload(&self, options: &Options) {
         service::reloading();
-        let loaded = settings::load(&options.inputs).map_err(Failure::invalid);
-        match loaded.and_then(|settings| registrations(&settings)) {
-            Ok(hosts) => match self.engine.configure_hosts(hosts, options.allow_removals).await {
+        let mut refusal = None;
+        match load(options) {
+            Ok((_, hosts)) => match self.engine.configure_hosts(hosts, options.allow_removals).await {
                 Ok(warnings) => {
                     warn_all(&warnings);
                     tracing::info!("settings were read again");
                 }
-                Err(error) => tracing::error!(error = with_hint(&error), "new hosts are refused; the old ones stay"),
+                Err(error) => {
+                    refusal = Some(with_hint(&error));
+                    tracing::error!(error = with_hint(&error), "new hosts are refused; the old ones stay");
+                }
             },
-            Err(failure) => tracing::error!(error = failure.text, "new settings are refused; the old ones stay"),
+            Err(failure) => {
+                tracing::error!(error = failure.text, "new settings are refused; the old ones stay");
+                refusal = Some(failure.text);
+            }
         }
+        self.engine.own_conditions(vec![own::of_reload(refusal.as_deref())]).await;
         service::ready(&format!("{} hosts", self.changes.count(ObjectClass::Host)));
     }
 
@@ -343,6 +348,17 @@ impl Running {
             tracing::warn!("stopped before everything was finished");
         }
         failure.map_or(Ok(()), Err)
+    }
+}
+
+/// What the change log takes of the store.
+fn restored(loaded: &Loaded) -> Restored {
+    Restored {
+        epoch: loaded.epoch.clone(),
+        head: loaded.head,
+        objects: loaded.objects.clone(),
+        tombstones: loaded.tombstones.clone(),
+        forgotten: loaded.forgotten,
     }
 }
 
@@ -416,24 +432,6 @@ fn settled_id(settings: &Settings, loaded: &Loaded) -> Result<String, Failure> {
     Ok(loaded.vrm_id.clone())
 }
 
-fn inventory_settings(settings: &Settings, vrm_id: &str) -> InventorySettings {
-    InventorySettings {
-        vrm: Vrm {
-            vrm_id: vrm_id.to_owned(),
-            dn_prefix: settings.dn_prefix.clone(),
-            software_version: env!("CARGO_PKG_VERSION").to_owned(),
-            profile: hosts::profile(settings.profile).as_str().to_owned(),
-        },
-        cluster_id: settings.cluster_id.clone(),
-        overcommit: Overcommit {
-            cpu: settings.overcommit_cpu,
-            memory: settings.overcommit_memory,
-            storage: settings.overcommit_storage,
-        },
-        outside_changes: super::fault::outside_changes(settings),
-    }
-}
-
 fn start_sinks(
     settings: &Settings,
     vrm_id: &str,
@@ -445,24 +443,6 @@ fn start_sinks(
     let config = super::notify::notify_config(settings, vrm_id);
     notify::start(config, changes, &settings.state_directory, Some(observer), stop)
         .map_err(|error| Failure::failed(anyhow::Error::from(error)))
-}
-
-fn collector_settings(settings: &Settings, samples: SampleSink) -> CollectorSettings {
-    CollectorSettings {
-        cadence: cadence(settings),
-        local: Arc::new(LocalHost::new(Root::machine())),
-        clock: Arc::new(now),
-        samples,
-    }
-}
-
-fn cadence(settings: &Settings) -> Cadence {
-    Cadence {
-        probe: settings.poll_probe,
-        statistics: settings.poll_statistics,
-        states: settings.poll_states,
-        full: settings.poll_definitions,
-    }
 }
 
 fn openers(settings: &Settings) -> Result<(SchemeOpener, SimHandle), Failure> {

@@ -108,7 +108,7 @@ pub(super) async fn bind(options: &Options, settings: &Settings, parts: Parts<'_
             per_principal: usize::try_from(settings.watches_per_principal).unwrap_or(usize::MAX),
             total: usize::try_from(settings.watches).unwrap_or(usize::MAX),
         },
-        latency: vitals.alarm_latency().clone(),
+        vitals: Arc::clone(vitals),
         stop: stop.clone(),
     })?;
     let northbound = Arc::new(northbound);

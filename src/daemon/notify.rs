@@ -5,7 +5,7 @@ use super::names::dn_scheme;
 use crate::engine::EngineHandle;
 use crate::export::Reporter;
 use crate::fault::catalogue::AlarmType;
-use crate::fault::{Finding, Sign};
+use crate::fault::{Finding, Sign, notification_sink};
 use crate::model::Name;
 use crate::notify::{
     AlertmanagerConfig, Endpoint, ExecConfig, Filter, JournalConfig, NotifyConfig, SinkConfig, SinkHealth, SinkKind,
@@ -63,8 +63,7 @@ fn sink(setting: &NotifySetting) -> SinkConfig {
     }
 }
 
-/// Raises and clears notificationSinkFailed. One alarm stands for all sinks that fail, since the
-/// object is the VRM; its text names the one that failed last.
+/// Raises and clears notificationSinkFailed, an alarm for each sink.
 pub(super) struct SinkAlarms(pub(super) EngineHandle);
 
 impl SinkAlarms {
@@ -77,11 +76,13 @@ impl SinkAlarms {
 impl SinkObserver for SinkAlarms {
     fn failing(&self, health: &SinkHealth) {
         let text = format!("notification sink {} fails: {}", health.name, health.last_error);
-        let finding = Finding::new(AlarmType::NotificationSinkFailed, &Name::vrm(), text).with("sink", &*health.name);
+        let object = notification_sink(&health.name);
+        let finding = Finding::new(AlarmType::NotificationSinkFailed, &object, text).with("sink", &*health.name);
         self.tell(Sign::Present(Box::new(finding)));
     }
 
-    fn recovered(&self, _: &SinkHealth) {
-        self.tell(Sign::Over { alarm_type: AlarmType::NotificationSinkFailed, object: Name::vrm() });
+    fn recovered(&self, health: &SinkHealth) {
+        let object = notification_sink(&health.name);
+        self.tell(Sign::Over { alarm_type: AlarmType::NotificationSinkFailed, object });
     }
 }

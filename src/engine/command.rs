@@ -1,10 +1,11 @@
 //! What can be asked of the engine, and how it refuses.
 
+use super::access::AccessReport;
 use crate::hypervisor::port::OpenError;
 use crate::model::alarm_command::{AlarmCommand, AlarmOutcome};
 use crate::model::annotation::Expectation;
 use crate::model::registration::HostRegistration;
-use crate::model::{Actor, Body, HostId, Name, Object, ObjectClass, Timestamp};
+use crate::model::{Actor, AuditRecord, Body, HostId, Name, Object, ObjectClass, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -140,6 +141,20 @@ pub enum Envelope {
         /// The host after it.
         reply: Reply<Arc<Object>>,
     },
+    /// Records acts that change nothing stored, e.g. the end of a stream.
+    Audit {
+        /// The records.
+        records: Vec<AuditRecord>,
+        /// They are committed.
+        reply: Reply<()>,
+    },
+    /// Records who was not let in, and judges whether that is too much.
+    Access {
+        /// What was counted.
+        report: AccessReport,
+        /// It is committed.
+        reply: Reply<()>,
+    },
     /// Replaces the hosts that settings files own (start and reload).
     ConfigureHosts {
         /// All of them.
@@ -162,7 +177,10 @@ impl Envelope {
             Self::Alarms { reply, .. } => drop(reply.send(Err(error))),
             Self::LockHost { reply, .. } => drop(reply.send(Err(error))),
             Self::RegisterHost { reply, .. } => drop(reply.send(Err(error))),
-            Self::DeregisterHost { reply, .. } | Self::RemoveRecord { reply, .. } => drop(reply.send(Err(error))),
+            Self::DeregisterHost { reply, .. }
+            | Self::RemoveRecord { reply, .. }
+            | Self::Audit { reply, .. }
+            | Self::Access { reply, .. } => drop(reply.send(Err(error))),
             Self::ConfigureHosts { reply, .. } => drop(reply.send(Err(error))),
         }
     }

@@ -1,7 +1,9 @@
 //! The way to the engine for everybody else.
 
+use super::access::AccessReport;
 use super::command::{AnnotationPatch, CommandContext, CommandError, Envelope, LockRequest, Reply};
 use super::report::Report;
+use super::turn::audit;
 use crate::fault;
 use crate::hypervisor::port::{HypervisorError, Opener};
 use crate::model::alarm::AlarmTypeDescriptor;
@@ -10,9 +12,9 @@ use crate::model::annotation::Expectation;
 use crate::model::measurement::ThresholdCrossing;
 use crate::model::observation::HypervisorFacts;
 use crate::model::registration::HostRegistration;
-use crate::model::{Body, HostId, Name, Object};
+use crate::model::{Body, HostId, Name, Object, Timestamp};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, oneshot};
 
 /// Sends commands and reports to the engine. Cheap to clone.
@@ -200,6 +202,23 @@ impl EngineHandle {
     /// As [`EngineHandle::lock_host`].
     pub async fn unlock_host(&self, context: CommandContext, host: HostId) -> Result<Arc<Object>, CommandError> {
         self.ask(|reply| Envelope::LockHost { context, host, lock: None, reply }).await
+    }
+
+    /// Records an act that changes nothing stored; it may be carried out when this returns.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn audit(&self, context: &CommandContext, target: &Name, detail: &str) -> Result<(), CommandError> {
+        let records = vec![audit(context, target, detail, Timestamp::from_system(SystemTime::now()))];
+        self.ask(|reply| Envelope::Audit { records, reply }).await
+    }
+
+    /// Records who was not let in; what is too much becomes a security alarm (X.736).
+    ///
+    /// # Errors
+    /// Store errors: the counts are to be kept for the next report.
+    pub async fn report_access(&self, report: AccessReport) -> Result<(), CommandError> {
+        self.ask(|reply| Envelope::Access { report, reply }).await
     }
 
     /// Replaces the hosts that settings files own; answers warnings.

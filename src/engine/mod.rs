@@ -4,6 +4,7 @@
 //! the store; they are published, and replies sent, when the store acknowledges (design.md 4).
 //! The engine never waits for the disk and knows nothing of `northbound`.
 
+mod access;
 mod command;
 mod handle;
 mod load;
@@ -19,6 +20,7 @@ mod surveil;
 mod turn;
 mod vitals;
 
+pub use access::{ACCESS_WINDOW, AccessReport, DeniedAccess, FailedAuthentication, denials_alarm, failures_alarm};
 pub use command::{AnnotationPatch, CommandContext, CommandError, Envelope, LockRequest};
 pub use handle::{EngineHandle, ProbeReport};
 pub use report::{Assignment, Cause, LinkState, Report};

@@ -1,6 +1,6 @@
 //! Transactions that are on their way through the store, in order.
 
-use crate::model::{Change, Timestamp};
+use crate::model::{AuditRecord, Change, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ pub(super) struct Pending {
     pub(super) id: u64,
     pub(super) changes: Vec<Arc<Change>>,
     pub(super) replies: Vec<HeldReply>,
+    /// Acts to tell the journal of once they are committed.
+    pub(super) audit: Vec<AuditRecord>,
     /// When what led to it was seen, if alarms changed.
     pub(super) seen: Option<Timestamp>,
 }

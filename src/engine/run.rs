@@ -17,8 +17,9 @@ use crate::hypervisor::port::Opener;
 use crate::inventory::{Inventory, InventorySettings};
 use crate::model::object::Tombstone;
 use crate::model::registration::HostRegistration;
-use crate::model::{ChangeSource, Object, ObjectClass, Timestamp};
+use crate::model::{Actor, AuditRecord, ChangeSource, Object, ObjectClass, Timestamp};
 use crate::store::{self, Ack, RequestRow, StoreCondition, StoreHandle};
+use crate::telemetry::message_id;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -261,11 +262,13 @@ impl Task {
                 self.changes.publish(&effects.changes);
             }
             let (id, changes, replies) = (transaction.id, effects.changes, outcome.replies);
-            self.window.push(Pending { id, changes, replies, seen });
+            let audit = transaction.audit.clone();
+            self.window.push(Pending { id, changes, replies, audit, seen });
             self.store.submit(transaction);
         }
         self.vitals.set_outstanding(self.window.len());
         self.load.turn(begun.elapsed());
+        self.vitals.set_fault(self.engine.fault.counters());
         self.vitals.turn(begun.elapsed(), count);
     }
 
@@ -281,6 +284,7 @@ impl Task {
                 if !mutation::tells_before_it_commits() {
                     self.changes.publish(&pending.changes);
                 }
+                pending.audit.iter().for_each(tell_journal);
                 pending.replies.into_iter().for_each(|reply| reply());
                 self.vitals.set_outstanding(self.window.len());
                 None
@@ -318,6 +322,44 @@ impl Task {
             }
         }
         EngineEnd::Stopped
+    }
+}
+
+/// Tells the journal of an act or a refusal, as a structured record (REQ-NTF-FUN-18).
+fn tell_journal(record: &AuditRecord) {
+    let AuditRecord { actor, method, target, request_id, outcome, detail, .. } = record;
+    let denied = outcome != "OK";
+    let message_id = message_id(if denied { "accessDenied" } else { "auditedAct" }).simple().to_string();
+    let Actor { principal, user, system, peer } = actor;
+    let who = if principal.is_empty() { peer } else { principal };
+    if denied {
+        tracing::warn!(
+            message_id,
+            principal,
+            user,
+            system,
+            peer,
+            method,
+            target,
+            request_id,
+            outcome,
+            detail,
+            "audit: {who} {method} {outcome}, {detail}"
+        );
+    } else {
+        tracing::info!(
+            message_id,
+            principal,
+            user,
+            system,
+            peer,
+            method,
+            target,
+            request_id,
+            outcome,
+            detail,
+            "audit: {who} {method} {target} {outcome}"
+        );
     }
 }
 

@@ -112,7 +112,7 @@ impl Engine {
             return (refused, Held::No);
         }
         outcome.transaction.request = self.requests.remember(context, content, &target, now);
-        outcome.transaction.audit = Some(audit(context, &target, content, now));
+        outcome.transaction.audit.push(audit(context, &target, content, now));
         (refused, Held::UntilCommit)
     }
 

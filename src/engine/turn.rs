@@ -107,6 +107,15 @@ impl Engine {
             Envelope::LockHost { context, host, lock, reply } => {
                 self.lock_host(&context, &host, lock, now, &mut outcome, reply);
             }
+            Envelope::Audit { records, reply } => {
+                outcome.transaction.audit.extend(records);
+                answer(&mut outcome, reply, Ok(((), Held::UntilCommit)));
+            }
+            Envelope::Access { report, reply } => {
+                self.own_conditions(report.signs(), now);
+                outcome.transaction.audit.extend(report.records(now));
+                answer(&mut outcome, reply, Ok(((), Held::UntilCommit)));
+            }
             Envelope::ConfigureHosts { registrations, allow_removals, reply } => {
                 let evidence = commanded(now);
                 let result = self.registry.configure(&mut self.inventory, &evidence, &registrations, allow_removals);
@@ -157,7 +166,7 @@ impl Engine {
         }
         self.inventory.annotate(&commanded(now), name, annotations);
         outcome.transaction.request = self.requests.remember(context, content, name, now);
-        outcome.transaction.audit = Some(audit(context, name, content, now));
+        outcome.transaction.audit.push(audit(context, name, content, now));
         Ok((name.clone(), Held::UntilCommit))
     }
 
@@ -206,7 +215,7 @@ impl Engine {
         }
         let target = names.first().cloned().unwrap_or_else(Name::cluster);
         outcome.transaction.request = self.requests.remember(context, &content, &target, now);
-        outcome.transaction.audit = Some(audit(context, &target, &registration.uris.join(" "), now));
+        outcome.transaction.audit.push(audit(context, &target, &registration.uris.join(" "), now));
         outcome.transaction.hosts.push(HostRow::Put(registration));
         Ok((names, Held::UntilCommit))
     }
@@ -237,7 +246,7 @@ impl Engine {
         }
         self.registry.expel(&mut self.inventory, &commanded(now), host);
         outcome.transaction.request = self.requests.remember(context, &content, &name, now);
-        outcome.transaction.audit = Some(audit(context, &name, &content, now));
+        outcome.transaction.audit.push(audit(context, &name, &content, now));
         outcome.transaction.hosts.push(HostRow::Delete(host.clone()));
         Ok(Held::UntilCommit)
     }

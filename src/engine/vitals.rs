@@ -1,7 +1,9 @@
 //! Figures about the engine itself, read by the metrics page and `info`.
 
+use crate::fault::FaultCounters;
 use crate::telemetry::{AlarmLatency, LatencyStage};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Upper bounds of the turn-time histogram in microseconds: a turn should take ≤ 5 ms.
@@ -17,6 +19,7 @@ pub struct EngineVitals {
     changes: AtomicU64,
     refused_busy: AtomicU64,
     last_turn: AtomicU64,
+    fault: Mutex<FaultCounters>,
 }
 
 impl EngineVitals {
@@ -38,6 +41,15 @@ impl EngineVitals {
 
     pub(super) fn refuse_busy(&self) {
         self.refused_busy.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_fault(&self, counters: FaultCounters) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = counters;
+    }
+
+    /// What fault management merged or dropped since start.
+    pub fn fault(&self) -> FaultCounters {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn beat(&self) {

@@ -7,6 +7,7 @@
 mod alertmanager;
 mod change;
 mod mns;
+mod o2ims;
 mod tmf642;
 mod ves;
 mod view;
@@ -14,6 +15,7 @@ mod view;
 pub use alertmanager::{Identity, alert};
 pub use change::{ChangeEvent, Told, WithdrawReason, change_record};
 pub use mns::{NotificationType, notification};
+pub use o2ims::o2ims;
 pub use tmf642::tmf642;
 pub use ves::ves_fault;
 pub use view::{AlarmView, Reporter};

@@ -3,8 +3,8 @@
 //! `VRM_WRITE_GOLDEN=1` writes the files anew; read what changed before you commit it.
 
 use super::{
-    AlarmView, ChangeEvent, Identity, Reporter, Told, WithdrawReason, alert, change_record, notification, tmf642,
-    ves_fault,
+    AlarmView, ChangeEvent, Identity, Reporter, Told, WithdrawReason, alert, change_record, notification, o2ims,
+    tmf642, ves_fault,
 };
 use crate::model::alarm::{
     Acknowledgement, Alarm, AlarmComment, AlarmState, AlarmTransition, Clearing, ClearingKind, EventType,
@@ -192,6 +192,27 @@ fn ves_is_as_in_the_golden_files() {
 }
 
 #[test]
+fn o2ims_is_as_in_the_golden_files() {
+    for (story, view, _) in stories() {
+        compare(&format!("o2ims-{story}.json"), &o2ims(&reporter(), &view));
+    }
+}
+
+/// Numbers of the AlarmEventRecord's severity.
+#[test]
+fn o2ims_counts_severities_from_the_worst() {
+    let number = |severity: PerceivedSeverity, state: AlarmState| {
+        let mut view = crash();
+        (view.alarm.perceived_severity, view.alarm.state) = (severity, state);
+        o2ims(&reporter(), &view)["perceivedSeverity"].as_u64().unwrap()
+    };
+    use PerceivedSeverity::{Critical, Indeterminate, Major, Minor, Warning};
+    let all = [Critical, Major, Minor, Warning, Indeterminate];
+    assert_eq!(all.map(|severity| number(severity, AlarmState::Active)), [0, 1, 2, 3, 4]);
+    assert_eq!(number(Critical, AlarmState::Cleared), 5);
+}
+
+#[test]
 fn mns_notifications_are_as_in_the_golden_files() {
     for (story, view, _) in stories() {
         compare(&format!("mns-{story}.json"), &notification(&reporter(), &view));
@@ -273,6 +294,7 @@ fn an_alarm_of_which_little_is_known_maps_to_little() {
     let view = AlarmView { name: Name::alarm(Uuid::from_u128(1)), alarm, ..AlarmView::default() };
     for value in [
         tmf642(&reporter(), &view),
+        o2ims(&reporter(), &view),
         notification(&reporter(), &view),
         change_record(&reporter(), &view, Told { event: ChangeEvent::Raised, epoch: "e", sent: at(0) }),
     ] {

@@ -9,6 +9,29 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+/// The id nearest to a word that is none: for people who mistyped one. Nothing if none is near.
+pub fn nearest(word: &str) -> Option<&'static str> {
+    let ids = AlarmType::ALL.iter().map(|kind| kind.id());
+    let (distance, id) = ids.map(|id| (distance(word, id), id)).min()?;
+    (distance <= word.chars().count().div_ceil(3)).then_some(id)
+}
+
+/// Characters to put in, take out or exchange to get from one word to the other; case counts for nothing.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.to_lowercase().chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, character) in one.to_lowercase().chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = at + 1;
+        for (to, wanted) in other.iter().enumerate() {
+            let exchanged = diagonal + usize::from(character != *wanted);
+            diagonal = row[to + 1];
+            row[to + 1] = exchanged.min(row[to] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}
+
 #[cfg(test)]
 mod tests;
 

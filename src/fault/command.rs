@@ -5,7 +5,7 @@ use super::conditions::{ConditionKey, REPORTED_BY};
 use super::finding::{Finding, Sign};
 use super::list::{RecordEffect, Telling};
 use super::record;
-use super::rules::{TOGGLE_COUNT, TOGGLE_SECONDS};
+use super::rules::has_level;
 use super::surveillance::Surveillance;
 use crate::model::alarm::{AlarmMatch, ClearingKind, ClearingRule, limits};
 use crate::model::alarm_command::{AlarmAct, AlarmCommand, AlarmRefusal, ReportedCondition};
@@ -335,9 +335,7 @@ fn check_match(matches: &AlarmMatch) -> Result<(), AlarmRefusal> {
 
 fn check_thresholds(profile: &AlarmProfile) -> Result<(), AlarmRefusal> {
     for (level, value) in &profile.thresholds {
-        let known = profile.matches.alarm_types.iter().filter_map(|id| AlarmType::parse(id));
-        let of_all = [TOGGLE_COUNT, TOGGLE_SECONDS].contains(&level.as_str());
-        if !of_all && !known.into_iter().any(|kind| catalogue::descriptor(kind).thresholds.contains_key(level)) {
+        if !has_level(&profile.matches.alarm_types, level) {
             return Err(invalid("thresholds", &format!("{level} is no level of the alarm types named")));
         }
         if !value.is_finite() {

@@ -31,6 +31,8 @@ mod witness;
 
 pub use finding::{Finding, Hold, Sign};
 pub use list::RecordEffect;
+pub use place::notification_sink;
+pub use rules::has_level;
 pub use surveillance::{AlarmIds, FaultCounters, FaultSettings, Hearing, Surveillance};
 
 #[cfg(test)]

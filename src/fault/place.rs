@@ -6,11 +6,17 @@ use crate::model::{Name, Object};
 /// Collections whose members are parts of their parent, not objects of their own (design.md 8).
 const PARTS: [&str; 6] = ["disks", "nics", "filesystems", "cpus", "numaNodes", "sensors"];
 
+/// Name of a sink of notifications: a part of the VRM that only alarms know. `id` is of letters, digits, `-` and `_`.
+pub fn notification_sink(id: &str) -> Name {
+    Name::new(format!("notificationSinks/{id}"))
+}
+
 /// The managed object a faulty object is, or is a part of: `virtualMachines/U` for
 /// `virtualMachines/U/disks/vda`.
 pub(super) fn owner(object: &Name) -> Name {
     let segments: Vec<&str> = object.as_str().split('/').collect();
     match segments.as_slice() {
+        ["notificationSinks", _] => Name::vrm(),
         [collection, id, "agent"] => Name::new(format!("{collection}/{id}")),
         [collection, id, part, _] if PARTS.contains(part) => Name::new(format!("{collection}/{id}")),
         _ => object.clone(),
@@ -25,6 +31,7 @@ pub(super) fn class_of(object: &Name) -> &'static str {
         ["virtualMachines", _, "nics", _] => "VirtualNic",
         ["virtualMachines", _, "cpus", _] => "VirtualCpu",
         ["virtualMachines", _, "agent"] => "GuestAgent",
+        ["notificationSinks", _] => "NotificationSink",
         ["hosts", _, "disks", _] => "HostDisk",
         ["hosts", _, "nics", _] => "HostNic",
         ["hosts", _, "filesystems", _] => "HostFilesystem",

@@ -1,5 +1,6 @@
 //! Rules of operators: which shelf takes an alarm, and which profile grades it.
 
+use super::catalogue::{AlarmType, descriptor};
 use super::conditions::Toggling;
 use super::record::ObjectAtRaise;
 use crate::model::alarm::{AlarmMatch, AlarmTypeDescriptor, PerceivedSeverity};
@@ -112,11 +113,17 @@ impl Grading {
     }
 }
 
+/// Whether one of the alarm types has a level of this name; those of toggling have all.
+pub fn has_level(alarm_types: &[String], level: &str) -> bool {
+    let known = |id: &String| AlarmType::parse(id).is_some_and(|kind| descriptor(kind).thresholds.contains_key(level));
+    [TOGGLE_COUNT, TOGGLE_SECONDS].contains(&level) || alarm_types.iter().any(known)
+}
+
 /// Level of a profile: returns within the window that make a condition toggle; 0 switches it off.
-pub const TOGGLE_COUNT: &str = "toggle.count";
+const TOGGLE_COUNT: &str = "toggle.count";
 
 /// Level of a profile: the window of toggle detection in seconds.
-pub const TOGGLE_SECONDS: &str = "toggle.seconds";
+const TOGGLE_SECONDS: &str = "toggle.seconds";
 
 /// What holds for a candidate: the first profile in order that states a thing decides it.
 pub fn grading(

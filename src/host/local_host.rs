@@ -200,6 +200,7 @@ impl LocalHost {
             filesystems: mounts.map(Iterator::collect),
             os_name: machine::os_name(&self.root),
             kernel_version: machine::kernel_version(&self.root),
+            boot_id: machine::boot_id(&self.root),
             ..HostDeviceFacts::default()
         };
         match nics::nics(&self.root) {

@@ -26,6 +26,11 @@ pub fn kernel_version(root: &Root) -> Option<String> {
     Some(root.word("/proc/sys/kernel/osrelease")).filter(|release| !release.is_empty())
 }
 
+/// What the kernel calls its present run: another one after each boot.
+pub fn boot_id(root: &Root) -> Option<String> {
+    Some(root.word("/proc/sys/kernel/random/boot_id")).filter(|id| !id.is_empty())
+}
+
 /// Name of the machine.
 pub fn host_name(root: &Root) -> Option<String> {
     Some(root.word("/proc/sys/kernel/hostname")).filter(|name| !name.is_empty())

@@ -114,12 +114,16 @@ impl Inventory {
         if let Some(host) = self.hosts.get_mut(&key.host) {
             host.last_seen = Some(observation.time);
         }
+        if let Some(endpoint) = self.endpoint_mut(key).filter(|_| !evidence.periodic) {
+            endpoint.unannounced.announced(&key.host, &observation.facts);
+        }
         for fact in observation.facts {
             self.apply(evidence, key, fact);
         }
-        let found = (self.table.changes_so_far() - before) as u64;
-        if let Some(endpoint) = self.endpoint_mut(key).filter(|_| evidence.periodic && found > 0) {
-            endpoint.missed_events += found;
+        let found = if evidence.periodic { self.table.changes_from(before) } else { Vec::new() };
+        if let Some(endpoint) = self.endpoint_mut(key) {
+            endpoint.missed_events += endpoint.unannounced.found(&found, evidence.now);
+            endpoint.missed_events += endpoint.unannounced.missed(evidence.now);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Hosts and hypervisors: registrations, connections and what the hosts say of themselves.
 
 use super::facts::LinkStanding;
+use super::missed::Unannounced;
 use crate::model::capacity::{Amount, Capacity, Overcommit};
 use crate::model::host::{ConnectionState, Host, HostVolatile, Hypervisor, HypervisorVolatile};
 use crate::model::observation::{HostDeviceFacts, HostFacts, HostStatistics, HypervisorFacts};
@@ -22,6 +23,7 @@ pub(super) struct EndpointSource {
     pub(super) hypervisor: HypervisorFacts,
     pub(super) host: Option<HostFacts>,
     pub(super) missed_events: u64,
+    pub(super) unannounced: Unannounced,
     pub(super) last_event: Option<Timestamp>,
     pub(super) severed_lanes: u64,
 }
@@ -62,6 +64,7 @@ impl EndpointSource {
             hypervisor,
             host: None,
             missed_events: 0,
+            unannounced: Unannounced::default(),
             last_event: None,
             severed_lanes: 0,
         }
@@ -253,6 +256,9 @@ impl HostSource {
         }
         if let Some(version) = &devices.kernel_version {
             host.kernel_version.clone_from(version);
+        }
+        if let Some(id) = &devices.boot_id {
+            host.boot_id.clone_from(id);
         }
         host.not_available.extend(devices.not_available.clone());
     }

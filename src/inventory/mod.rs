@@ -14,6 +14,7 @@ mod facts;
 mod hosts;
 mod machine_state;
 mod machines;
+mod missed;
 mod networks;
 mod restore;
 mod storage;

@@ -56,6 +56,11 @@ impl Table {
         self.effects.changes.len()
     }
 
+    /// The changes of this turn from a number on.
+    pub(super) fn changes_from(&self, number: usize) -> Vec<Arc<Change>> {
+        self.effects.changes.iter().skip(number).cloned().collect()
+    }
+
     pub(super) fn get(&self, name: &Name) -> Option<&Arc<Object>> {
         self.objects.get(name)
     }

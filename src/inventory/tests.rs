@@ -504,9 +504,46 @@ fn what_settings_reserve_is_not_available() {
     let (vcpus, memory) = (host.volatile.capacity.vcpus.unwrap(), host.volatile.capacity.memory_bytes.unwrap());
     let ratio = crate::model::capacity::Overcommit::default();
     assert_eq!((vcpus.total, vcpus.reserved, vcpus.allocated), (16, 2, 2));
-    assert_eq!(vcpus.available, (14.0 * ratio.cpu) as u64 - 2);
+    assert_eq!((vcpus.available, ratio.cpu), (14 * 4 - 2, 4.0));
     assert_eq!((memory.reserved, memory.available), (8 << 30, (64 << 30) - (8 << 30) - (1 << 30)));
     let cluster = story.inventory.object(&Name::cluster()).unwrap();
     let Body::Cluster(cluster) = &cluster.body else { panic!("the cluster") };
     assert_eq!(cluster.volatile.capacity.memory_bytes.unwrap().reserved, 8 << 30);
+}
+
+/// Suspicion of operations.md F30: only what libvirt announces can be missed, and a slow event is not.
+#[test]
+fn only_announced_changes_without_their_event_are_missed() {
+    let mut story = Story::new(&["a"]);
+    let missed = |story: &Story| {
+        let hypervisor = story.inventory.object(&Name::hypervisor(&host("a"), "qemu")).unwrap();
+        let Body::Hypervisor(hypervisor) = &hypervisor.body else { panic!("a hypervisor") };
+        hypervisor.volatile.missed_events
+    };
+    let poll = |story: &mut Story, seconds: i64, facts: Vec<Fact>| {
+        story.now += seconds;
+        let evidence = Evidence { periodic: true, ..story.evidence(ChangeSource::ResourceOperation) };
+        let observation = Observation { time: evidence.read, facts, errors: Vec::new() };
+        story.inventory.observe(&evidence, &key("a"), 1, observation);
+        story.inventory.vitals(&key("a"), 0, None);
+        story.inventory.tick(evidence.now);
+    };
+    story.see("a", 1, vec![running(1), running(2)]);
+    // Larger, with another NIC: no event tells that.
+    let facts = HostFacts { memory_total_bytes: 64 << 30, ..HostFacts::default() };
+    poll(&mut story, 10, vec![Fact::Host(Box::new(facts))]);
+    let mut grown = machine(1, RunState::Running, RunStateReason::Booted);
+    grown.definition = Ok(Arc::new(VmDefinition { vcpus_current: 4, ..VmDefinition::default() }));
+    poll(&mut story, 10, vec![Fact::Machine(Box::new(grown))]);
+    poll(&mut story, 60, Vec::new());
+    assert_eq!(missed(&story), 0, "nothing that an event tells");
+    // The poll overtakes the event.
+    poll(&mut story, 10, vec![off(1, RunStateReason::Shutdown)]);
+    story.see("a", 1, vec![off(1, RunStateReason::Shutdown)]);
+    poll(&mut story, 60, Vec::new());
+    assert_eq!(missed(&story), 0, "the event was only slower");
+    poll(&mut story, 10, vec![off(2, RunStateReason::Shutdown)]);
+    assert_eq!(missed(&story), 0, "it may still come");
+    poll(&mut story, 11, Vec::new());
+    assert_eq!(missed(&story), 1, "one machine, one event");
 }

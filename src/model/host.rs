@@ -61,6 +61,9 @@ pub struct Host {
     pub os_name: String,
     /// Kernel release, where it can be seen.
     pub kernel_version: String,
+    /// What the kernel calls its present run, where it can be seen; another one is a restart of the host.
+    #[serde(default)]
+    pub boot_id: String,
     /// Network interfaces.
     #[serde(default)]
     pub nics: Vec<HostNic>,

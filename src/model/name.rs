@@ -409,7 +409,7 @@ impl DnScheme {
 
 /// Collection segment and RDN class of every object below VRM and cluster.
 /// Collections of names and the classes of their members; the parts of hosts and machines among them.
-const COLLECTIONS: [(&str, &str); 23] = [
+const COLLECTIONS: [(&str, &str); 24] = [
     ("hosts", "Host"),
     ("hypervisors", "Hypervisor"),
     ("virtualMachines", "VirtualMachine"),
@@ -433,6 +433,7 @@ const COLLECTIONS: [(&str, &str); 23] = [
     ("cpus", "VirtualCpu"),
     ("numaNodes", "NumaNode"),
     ("sensors", "Sensor"),
+    ("notificationSinks", "NotificationSink"),
 ];
 
 /// The class of a collection's members; disks and NICs are of machines or of hosts.

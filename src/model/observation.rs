@@ -168,6 +168,8 @@ pub struct HostDeviceFacts {
     pub os_name: Option<String>,
     /// Kernel release, if it can be seen.
     pub kernel_version: Option<String>,
+    /// What the kernel calls its present run, if it can be seen.
+    pub boot_id: Option<String>,
     /// Parts that cannot be seen here, with the reason.
     pub not_available: BTreeMap<String, String>,
 }

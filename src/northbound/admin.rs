@@ -9,9 +9,11 @@ use super::reason::Reason;
 use super::request::{Call, called};
 use super::sessions::Sessions;
 use crate::changes::Position;
+use crate::engine::{CommandContext, EngineHandle, EngineVitals};
 use crate::model::host::ConnectionState;
 use crate::model::registration::Profile;
 use crate::model::{Body, Name, ObjectClass, Timestamp};
+use crate::telemetry::LatencyStage;
 use crate::wire::{convert, v1};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -73,6 +75,10 @@ pub struct Admin {
     pub published: Published,
     /// Open streams.
     pub sessions: Arc<Sessions>,
+    /// Where acts are recorded.
+    pub engine: EngineHandle,
+    /// Figures of the engine.
+    pub vitals: Arc<EngineVitals>,
     /// Who may do what.
     pub policies: Arc<Policies>,
     /// What is served.
@@ -109,8 +115,12 @@ impl AdminService for Admin {
     ) -> Result<Response<v1::CloseSessionResponse>, Status> {
         let (call, request) = called(request)?;
         let actor = call.caller.actor(request.actor.as_ref())?;
+        let session = self.sessions.get(&request.name)?;
+        // Recorded before it is done: an end that nobody can be asked about does not happen.
+        let detail = format!("{} of {}", session.method(), session.principal());
+        let context = CommandContext { actor, method: call.method.clone(), ..CommandContext::default() };
+        self.engine.audit(&context, &Name::new(&*request.name), &detail).await.map_err(Failure::from)?;
         self.sessions.close(&request.name)?;
-        tracing::info!(session = request.name, principal = actor.principal, user = actor.user, "session closed");
         Ok(Response::new(v1::CloseSessionResponse {}))
     }
 }
@@ -145,6 +155,25 @@ impl Admin {
             insecure_loopback: facts.insecure_loopback,
             caller: Some(self.caller(call)),
             listeners: facts.listeners.clone(),
+            alarm_figures: Some(self.alarm_figures()),
+        }
+    }
+
+    fn alarm_figures(&self) -> v1::AlarmFigures {
+        let fault = self.vitals.fault();
+        let latency = |stage: LatencyStage| v1::AlarmLatencyFigures {
+            changes: self.vitals.alarm_latency().recorded(stage),
+            p50: self.vitals.alarm_latency().quantile(stage, 0.5).and_then(|bound| bound.try_into().ok()),
+            p99: self.vitals.alarm_latency().quantile(stage, 0.99).and_then(|bound| bound.try_into().ok()),
+        };
+        v1::AlarmFigures {
+            repeats: fault.repeats,
+            absorbed: fault.absorbed,
+            reclassified: fault.reclassified,
+            crowded_out: fault.crowded_out,
+            coalesced: fault.coalesced,
+            committed: Some(latency(LatencyStage::Committed)),
+            handed: Some(latency(LatencyStage::Handed)),
         }
     }
 

@@ -12,8 +12,7 @@ use super::published::Published;
 use super::server::{ConnectionCounters, Listening, serve};
 use super::sessions::{Sessions, WatchLimits};
 use super::watch::Watching;
-use crate::engine::EngineHandle;
-use crate::telemetry::AlarmLatency;
+use crate::engine::{EngineHandle, EngineVitals};
 use crate::wire::DESCRIPTORS;
 use crate::wire::health_v1::health_server::HealthServer;
 use crate::wire::v1::admin_service_server::AdminServiceServer;
@@ -64,8 +63,8 @@ pub struct NorthboundParts {
     pub facts: ServerFacts,
     /// Bounds on open streams.
     pub watch_limits: WatchLimits,
-    /// Where streams record how long alarms take to their transport.
-    pub latency: AlarmLatency,
+    /// Figures of the engine; streams record how long alarms take to their transport.
+    pub vitals: Arc<EngineVitals>,
     /// Cancelled when the daemon stops: streams end, connections drain.
     pub stop: CancellationToken,
 }
@@ -76,6 +75,7 @@ pub struct Northbound {
     routes: Routes,
     gate: Gate,
     stop: CancellationToken,
+    engine: EngineHandle,
     /// Whether services serve; all start as not serving.
     pub health: HealthBoard,
     /// Open streams.
@@ -92,10 +92,10 @@ impl Northbound {
     /// # Errors
     /// [`AssemblyError`]: a bug of this build, so the daemon must not start.
     pub fn new(parts: NorthboundParts) -> Result<Self, AssemblyError> {
-        let NorthboundParts { published, engine, closed_alarms, measurements, facts, watch_limits, latency, stop } =
-            parts;
+        let NorthboundParts { published, engine, closed_alarms, measurements, facts, watch_limits, vitals, stop } = parts;
         let policies = Arc::new(Policies::read(&SERVICES)?);
         let calls = Arc::new(GateCounters::default());
+        let connections = Arc::new(ConnectionCounters::with_ledger(Arc::clone(&calls.ledger)));
         let sessions = Arc::new(Sessions::new(watch_limits));
         let health = HealthBoard::new(SERVICES);
         let watching = Watching {
@@ -103,7 +103,7 @@ impl Northbound {
             sessions: Arc::clone(&sessions),
             counters: Arc::clone(&calls),
             stopping: stop.clone(),
-            latency,
+            latency: vitals.alarm_latency().clone(),
             vrm_id: facts.vrm_id.clone(),
             version: facts.version.clone(),
         };
@@ -115,10 +115,17 @@ impl Northbound {
         };
         let performance = Performance { published: published.clone(), measurements, watching: watching.clone() };
         let inventory = Inventory { published: published.clone(), engine: engine.clone(), watching };
-        let hosts = Hosts { published: published.clone(), engine, profile: facts.profile };
+        let hosts = Hosts { published: published.clone(), engine: engine.clone(), profile: facts.profile };
         let services = SERVICES.iter().chain(&OTHERS).map(|name| (*name).to_owned()).collect();
-        let admin =
-            Admin { published, sessions: Arc::clone(&sessions), policies: Arc::clone(&policies), services, facts };
+        let admin = Admin {
+            published,
+            sessions: Arc::clone(&sessions),
+            engine: engine.clone(),
+            vitals,
+            policies: Arc::clone(&policies),
+            services,
+            facts,
+        };
         let routes = Routes::new(
             InventoryServiceServer::new(inventory)
                 .max_decoding_message_size(limits::REQUEST)
@@ -138,8 +145,7 @@ impl Northbound {
         .add_service(AdminServiceServer::new(admin).max_decoding_message_size(limits::REQUEST))
         .add_service(HealthServer::new(health.clone()).max_decoding_message_size(limits::REQUEST));
         let gate = Gate::new(policies, Arc::clone(&calls));
-        let connections = Arc::default();
-        Ok(Self { routes: with_reflection(routes)?, gate, stop, health, sessions, calls, connections })
+        Ok(Self { routes: with_reflection(routes)?, gate, stop, engine, health, sessions, calls, connections })
     }
 
     /// Serves on bound sockets until told to stop and open calls have ended, which takes at most
@@ -151,7 +157,8 @@ impl Northbound {
             self.stop.cancelled().await;
             self.health.stop();
         };
-        tokio::join!(serving, quiet);
+        let recording = self.calls.ledger.keep(&self.engine, &self.stop);
+        tokio::join!(serving, quiet, recording);
     }
 }
 

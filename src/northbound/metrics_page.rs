@@ -174,6 +174,16 @@ impl Snapshot {
             "Log records dropped because the journal did not read",
             logging.dropped(),
         )?;
+        let fault = engine.fault();
+        let merged = [
+            ("repeats", fault.repeats),
+            ("absorbed", fault.absorbed),
+            ("reclassified", fault.reclassified),
+            ("crowded_out", fault.crowded_out),
+            ("coalesced", fault.coalesced),
+        ]
+        .map(|(how, count)| (vec![("how", how.to_owned())], ConstCounter::new(count)));
+        family(encoder, "alarm_conditions_merged", "What alarms did not tell by themselves, by how", merged)?;
         counter(encoder, "panics", "Panics caught since start", logging.panics())?;
         let classes = ObjectClass::RESOURCES
             .map(|class| (vec![("class", class.as_str().to_owned())], ConstGauge::new(log.count(class) as f64)));

@@ -29,6 +29,7 @@ pub use alarm::{ClosedAlarm, ClosedAlarmPage, ClosedAlarms};
 pub use assembly::{AssemblyError, Northbound, NorthboundParts, SERVICES};
 pub use auth::{GateCounters, Role};
 pub use failure::{Access, Failure, from_hypervisor};
+pub use filter::filterable;
 pub use health::HealthBoard;
 pub use metrics_page::{MetricsPage, MetricsSources};
 pub use performance::{

@@ -51,6 +51,16 @@ impl Session {
         self.id
     }
 
+    /// Full name of its method.
+    pub fn method(&self) -> &str {
+        &self.facts.method
+    }
+
+    /// Whose it is.
+    pub fn principal(&self) -> &str {
+        &self.facts.actor.principal
+    }
+
     /// Notes a message handed to the connection.
     pub fn sent(&self, position: u64, bytes: usize) {
         self.position.store(position, Ordering::Relaxed);

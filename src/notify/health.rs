@@ -29,6 +29,7 @@ pub(super) struct HealthCell {
     pub(super) figures: Arc<SinkFigures>,
     observer: Option<Arc<dyn SinkObserver>>,
     patience: std::time::Duration,
+    /// Somebody may believe that it fails: told so, or told before a restart.
     reported: std::sync::atomic::AtomicBool,
 }
 
@@ -45,7 +46,7 @@ impl HealthCell {
         patience: std::time::Duration,
     ) -> Self {
         let health = SinkHealth { name: figures.name().to_owned(), ..SinkHealth::default() };
-        Self { health: Mutex::new(health), figures, observer, patience, reported: false.into() }
+        Self { health: Mutex::new(health), figures, observer, patience, reported: true.into() }
     }
 
     pub(super) fn read(&self) -> SinkHealth {

@@ -96,7 +96,7 @@ async fn everything_of_a_transaction_is_there_after_a_restart() {
         changes: vec![change(1, 1, ChangeKind::Created), change(2, 2, ChangeKind::Created)],
         hosts: vec![HostRow::Put(host())],
         request: Some(request.clone()),
-        audit: Some(audit),
+        audit: vec![audit],
     };
     commit(&mut journal, transaction).await;
     commit(

@@ -15,14 +15,14 @@ pub struct Transaction {
     pub hosts: Vec<HostRow>,
     /// The request id this turn answered.
     pub request: Option<RequestRow>,
-    /// The act behind it.
-    pub audit: Option<AuditRecord>,
+    /// The acts behind it, or that were refused.
+    pub audit: Vec<AuditRecord>,
 }
 
 impl Transaction {
     /// True if there is nothing to commit.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.hosts.is_empty() && self.request.is_none() && self.audit.is_none()
+        self.changes.is_empty() && self.hosts.is_empty() && self.request.is_none() && self.audit.is_empty()
     }
 }
 

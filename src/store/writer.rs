@@ -262,7 +262,7 @@ fn write_act(connection: &Connection, transaction: &Transaction) -> rusqlite::Re
             )?
             .execute(params![request.request_id, request.time.0, request.fingerprint, request.target])?;
     }
-    if let Some(audit) = &transaction.audit {
+    for audit in &transaction.audit {
         connection
             .prepare_cached(
                 "INSERT INTO audit (time, principal, method, target, outcome, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

@@ -71,7 +71,10 @@ impl Collected {
     fn put(&mut self, field: &Field, value: String) {
         if field.name() == "message" {
             self.message = value;
-        } else {
+        } else if field.name() == "message_id" {
+            // journald's own field: catalogues and `journalctl MESSAGE_ID=…` go by it.
+            self.fields.push(("MESSAGE_ID".to_owned(), value));
+        } else if !value.is_empty() {
             self.fields.push((format!("VRM_{}", field.name().to_ascii_uppercase()), value));
         }
     }
@@ -134,5 +137,28 @@ fn level(level: Level) -> log::Level {
         Level::INFO => log::Level::Info,
         Level::DEBUG => log::Level::Debug,
         Level::TRACE => log::Level::Trace,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    #[test]
+    fn an_event_is_a_record_with_its_fields_and_message_id() {
+        let (queue, inbox) = sync_channel(4);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let subscriber = tracing_subscriber::registry().with(JournalLayer { queue, dropped: Arc::clone(&dropped) });
+        tracing::subscriber::with_default(subscriber, || {
+            let message_id = "0123456789abcdef0123456789abcdef";
+            tracing::warn!(message_id, principal = "uid:7(eve)", user = "", "audit: eve was denied");
+        });
+        let record = inbox.try_recv().expect("a record");
+        assert_eq!((record.message.as_str(), record.level), ("audit: eve was denied", log::Level::Warn));
+        let fields: Vec<(&str, &str)> = record.fields.iter().map(|(key, value)| (&**key, &**value)).collect();
+        let expected = [("MESSAGE_ID", "0123456789abcdef0123456789abcdef"), ("VRM_PRINCIPAL", "uid:7(eve)")];
+        assert_eq!(fields, expected, "what is empty is left out");
+        assert_eq!(dropped.load(Ordering::Relaxed), 0);
     }
 }

@@ -82,6 +82,17 @@ impl TestClient {
     }
 
     /// The daemon itself.
+    pub fn alarms(&self) -> v1::alarm_service_client::AlarmServiceClient<Channel> {
+        v1::alarm_service_client::AlarmServiceClient::new(self.channel())
+    }
+
+    /// Active alarms of a type.
+    pub async fn active(&self, alarm_type: &str) -> Vec<v1::Alarm> {
+        let filter = format!("alarm_type = {alarm_type} AND state = ACTIVE");
+        let request = v1::ListAlarmsRequest { filter, ..Default::default() };
+        self.alarms().list_alarms(request).await.expect("listed").into_inner().alarms
+    }
+
     pub fn admin(&self) -> v1::admin_service_client::AdminServiceClient<Channel> {
         v1::admin_service_client::AdminServiceClient::new(self.channel.clone())
     }

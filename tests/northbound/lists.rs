@@ -248,6 +248,8 @@ async fn the_server_tells_what_it_is() {
     assert_eq!(info.head, Some(v1::StreamPosition { epoch: "e1".into(), sequence: 10 }));
     assert_eq!(info.profile(), v1::Profile::Monitor);
     assert!(info.insecure_loopback && info.clock_synchronized.is_none());
+    let figures = info.alarm_figures.unwrap();
+    assert_eq!((figures.coalesced, figures.handed.unwrap().changes), (0, 0), "what flood control merged is readable");
     assert_eq!(info.limits.unwrap().watches_total, 128);
     let caller = info.caller.unwrap();
     assert!(caller.roles.contains(&"administrator".to_owned()) && caller.permissions.len() > 20);

@@ -85,7 +85,7 @@ impl TestServer {
         let stop_engine = CancellationToken::new();
         let setup = SimSetup { clock: tokio_clock(), profile: Profile::Monitor };
         let (assignments, _) = tokio::sync::mpsc::unbounded_channel();
-        let (engine, _, _) = engine::start(
+        let (engine, vitals, _) = engine::start(
             EngineParts {
                 settings: InventorySettings { cluster_id: "c1".into(), ..Default::default() },
                 fault: vrm::fault::FaultSettings::default(),
@@ -118,7 +118,7 @@ impl TestServer {
             measurements,
             facts: facts(addresses.clone()),
             watch_limits,
-            latency: vrm::telemetry::AlarmLatency::default(),
+            vitals,
             stop: stop.clone(),
         });
         let northbound = Arc::new(northbound.unwrap());
@@ -203,6 +203,16 @@ impl TestServer {
 
     pub async fn raw(&self) -> RawClient {
         RawClient::new(self.channel().await)
+    }
+
+    /// The audit trail of a live server: principal, method, target, outcome, detail.
+    pub fn audit(&self) -> Vec<[String; 5]> {
+        let connection = rusqlite::Connection::open(self.directory.path().join("state/journal.db")).unwrap();
+        let mut statement = connection
+            .prepare("SELECT principal, method, target, outcome, json_extract(body, '$.detail') FROM audit ORDER BY id")
+            .unwrap();
+        let rows = statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]));
+        rows.unwrap().collect::<Result<_, _>>().unwrap()
     }
 
     pub fn socket(&self) -> &Path {

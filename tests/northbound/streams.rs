@@ -235,7 +235,7 @@ async fn s9_and_s10_a_quiet_stream_beats_with_the_digest_of_the_copy() {
     script.remove(&vm(1));
     watcher.change().await;
     // One came at once, before anything was silent (REQ-NTF-FUN-06).
-    let greeting = watcher.greeting.clone().unwrap();
+    let greeting = watcher.greeting.unwrap();
     assert_eq!((greeting.object_count, greeting.state_digest), (11, Some(of_all)));
     let Some(Message::Heartbeat(beat)) = watcher.next().await.unwrap() else { panic!("a heartbeat") };
     assert_eq!(beat.object_count, 10);

@@ -33,6 +33,7 @@ fn settings_that_cannot_be_used_are_78() {
         ("[vrm\n", "vrm.toml"),
         ("[[host]]\nid = \"a\"\nuri = \"sim://?vms=x\"\n", "vms"),
         ("[[host]]\nid = \"A_b\"\nuri = \"sim://\"\n", "A_b"),
+        ("[[alarm_profile]]\nname = \"p\"\nalarm_types = [\"vmCrash\"]\noff = true\n", "did you mean vmCrashed?"),
     ] {
         let daemon = TestDaemon::with_settings(settings);
         let (code, text) = run(&mut daemon.command());

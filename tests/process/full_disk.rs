@@ -15,10 +15,16 @@ struct Small {
 
 impl Small {
     fn mounted() -> Option<Self> {
+        Self::sized(48)
+    }
+
+    /// Of so many MiB.
+    fn sized(mebibytes: u32) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let at = folder.path().join("small");
         std::fs::create_dir(&at).expect("a folder");
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=48m", "none"]).arg(&at).output();
+        let mount =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "none"]).arg(&at).output();
         match mount {
             Ok(output) if output.status.success() => Some(Self { at, _folder: folder }),
             Ok(output) => {
@@ -119,4 +125,26 @@ async fn a_full_disk_refuses_changes_serves_reads_and_recovers_by_itself() {
 
 fn state(mount: &Path) -> PathBuf {
     mount.join("state")
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_is_an_alarm_and_ends_by_itself() {
+    let Some(small) = Small::sized(160) else { return };
+    let at_once = "[[alarm_profile]]\nname = \"now\"\nalarm_types = [\"vrmStorageLow\"]\nhold_on = \"0s\"\n";
+    let daemon = TestDaemon::with_settings(at_once).state_at(&state(&small.at)).started().await;
+    let client = daemon.client().await;
+    assert!(client.active("vrmStorageLow").await.is_empty());
+    let part = std::fs::File::create(small.filler()).expect("made");
+    // Nine tenths and a bit are full then.
+    let space = rustix::fs::statvfs(&small.at).expect("asked");
+    let left = space.f_bavail * space.f_frsize;
+    let size = space.f_blocks * space.f_frsize;
+    let taken = usize::try_from(left - size * 7 / 100).expect("small");
+    (&part).write_all(&vec![0; taken]).expect("written");
+    drop(part);
+    let (alarm, _) = wait_for("an alarm", PATIENCE, async || client.active("vrmStorageLow").await.pop()).await;
+    assert_eq!((alarm.object.as_str(), alarm.perceived_severity()), ("vrm", v1::Severity::Major));
+    assert!(alarm.threshold.is_some_and(|threshold| threshold.observed > 90.0));
+    std::fs::remove_file(small.filler()).expect("removed");
+    wait_for("its end", PATIENCE, async || client.active("vrmStorageLow").await.is_empty().then_some(())).await;
 }

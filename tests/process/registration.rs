@@ -1,6 +1,6 @@
 //! What people tell the daemon survives `kill -9`: registrations, request ids, labels, expectations, the audit trail.
 
-use super::common::{TestClient, TestDaemon, reason};
+use super::common::{TestClient, TestDaemon, reason, wait_until};
 use vrm::wire::v1;
 
 fn register(request_id: &str, seed: u32) -> v1::RegisterHostRequest {
@@ -105,4 +105,19 @@ async fn labels_and_expectations_survive() {
     daemon.stop().await;
     let methods: Vec<String> = audit(&daemon).into_iter().map(|(method, _, _)| method).collect();
     assert_eq!(methods, ["vrm.v1.InventoryService/UpdateAnnotations", "vrm.v1.InventoryService/SetExpectation"]);
+}
+
+/// REQ-NTF-FUN-18: what is in the audit trail is told to the journal (here: to standard error), once committed.
+#[tokio::test]
+async fn acts_and_refusals_are_in_the_log() {
+    let daemon = TestDaemon::with_hosts(&["base=sim://?vms=2&seed=1"]).started().await;
+    let client = daemon.client().await;
+    client.synchronized().await;
+    client.hosts().register_host(register("", 9)).await.expect("registered");
+    let lock = v1::LockHostRequest { name: "hosts/base".to_owned(), reason: "disk".to_owned(), ..Default::default() };
+    client.hosts().lock_host(lock).await.expect("locked");
+    for method in ["vrm.v1.HostService/RegisterHost", "vrm.v1.HostService/LockHost"] {
+        wait_until(method, || daemon.log().lines().any(|line| line.contains("audit: ") && line.contains(method))).await;
+    }
+    assert!(daemon.log().contains("86ec923aa3e65501a5637b6bc10a3a6f"), "{}", daemon.log());
 }

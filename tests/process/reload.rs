@@ -53,6 +53,10 @@ async fn a_reload_takes_what_is_good_and_refuses_what_is_not() {
     daemon.host_file("f", "id = \"f\"\nurl = \"sim://\"\n");
     reload(&daemon, "new settings are refused").await;
     assert_eq!(hosts(&client).await, all);
+    wait_for("an alarm that names the key", PATIENCE, async || {
+        client.active("settingsRejected").await.into_iter().find(|alarm| alarm.text.contains("url"))
+    })
+    .await;
     daemon.host_file("f", "id = \"f\"\nuri = \"sim://?colour=red\"\n");
     reload(&daemon, "new hosts are refused").await;
     assert_eq!(hosts(&client).await, all);
@@ -61,6 +65,8 @@ async fn a_reload_takes_what_is_good_and_refuses_what_is_not() {
     daemon.no_host_file("e");
     reload(&daemon, TAKEN).await;
     assert_eq!(hosts(&client).await, all[..4], "one may always go");
+    wait_for("the alarm ends", PATIENCE, async || client.active("settingsRejected").await.is_empty().then_some(()))
+        .await;
     wait_for("its machines go with it", PATIENCE, async || (client.machines().await.len() == 8).then_some(())).await;
 }
 

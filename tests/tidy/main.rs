@@ -4,6 +4,7 @@ mod alarm_pages;
 mod alarms;
 mod alarms_pending;
 mod contract;
+mod filters;
 mod imports;
 mod mapping;
 mod meaning;

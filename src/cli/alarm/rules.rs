@@ -6,13 +6,16 @@ use crate::cli::alarm_args::{Create, DeleteArgs, MatchArgs, ProfileArgs, ShelfAr
 use crate::cli::change::{actor, refuse_selectors, request_id};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::frame::Frame;
+use crate::cli::host_file::parse_value;
 use crate::cli::hosts::agree;
 use crate::cli::kind::{Kind, parse_requests};
 use crate::cli::measure;
 use crate::cli::outcome::Outcomes;
 use crate::client::{Client, ClientError, schema};
+use crate::wire::json::from_json;
 use crate::wire::v1;
 use serde_json::Value;
+use std::path::Path;
 
 /// `create`.
 ///
@@ -21,16 +24,24 @@ use serde_json::Value;
 pub async fn create(frame: &Frame, what: &Create) -> Result<Exit, Failure> {
     match what {
         Create::Shelf(args) => {
-            let shelf = shelf_of(args)?;
+            let mut shelf = match &args.matches.file {
+                Some(file) => of_file::<v1::AlarmShelf>(file, "vrm.v1.AlarmShelf")?,
+                None => shelf_of(args)?,
+            };
+            let name = name_of(&args.name, &std::mem::take(&mut shelf.name));
             let client = frame.client().await?;
-            let result = create_shelf(&client, args, shelf).await;
-            told(frame, &client, "shelf", &args.name, args.matches.dry_run, result)
+            let result = create_shelf(&client, &name, args.matches.dry_run, shelf).await;
+            told(frame, &client, "shelf", &name, args.matches.dry_run, result)
         }
         Create::Profile(args) => {
-            let profile = profile_of(args)?;
+            let mut profile = match &args.matches.file {
+                Some(file) => of_file::<v1::AlarmProfile>(file, "vrm.v1.AlarmProfile")?,
+                None => profile_of(args)?,
+            };
+            let name = name_of(&args.name, &std::mem::take(&mut profile.name));
             let client = frame.client().await?;
-            let result = create_profile(&client, args, profile).await;
-            told(frame, &client, "profile", &args.name, args.matches.dry_run, result)
+            let result = create_profile(&client, &name, args.matches.dry_run, profile).await;
+            told(frame, &client, "profile", &name, args.matches.dry_run, result)
         }
         Create::Job(args) => measure::create_job(frame, args).await,
         Create::Monitor(args) => measure::create_monitor(frame, args).await,
@@ -59,12 +70,30 @@ fn told(
     Ok(outcomes.finish())
 }
 
-async fn create_shelf(client: &Client, args: &ShelfArgs, shelf: v1::AlarmShelf) -> Result<Value, ClientError> {
+/// A rule of a file, with the field names of the interface.
+fn of_file<M: prost::Message + Default>(path: &Path, message: &str) -> Result<M, Failure> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::usage(format!("{shown}: {error}")))?;
+    let value = parse_value(&text).map_err(|error| Failure::usage(format!("{shown}: {error}")))?;
+    from_json(&value.to_string(), message).map_err(|error| Failure::usage(format!("{shown}: {error}")))
+}
+
+/// The id of a new rule: as typed, else as its file names it.
+fn name_of(typed: &str, in_file: &str) -> String {
+    if typed.is_empty() { id(in_file).to_owned() } else { typed.to_owned() }
+}
+
+async fn create_shelf(
+    client: &Client,
+    name: &str,
+    validate_only: bool,
+    shelf: v1::AlarmShelf,
+) -> Result<Value, ClientError> {
     let request = v1::CreateAlarmShelfRequest {
-        alarm_shelf_id: args.name.clone(),
+        alarm_shelf_id: name.to_owned(),
         alarm_shelf: Some(shelf),
         request_id: request_id(),
-        validate_only: args.matches.dry_run,
+        validate_only,
         actor: actor(client.target()),
     };
     let call = || {
@@ -74,12 +103,17 @@ async fn create_shelf(client: &Client, args: &ShelfArgs, shelf: v1::AlarmShelf) 
     client.call(call).await.map(|shelf| schema::to_json("vrm.v1.AlarmShelf", &shelf))
 }
 
-async fn create_profile(client: &Client, args: &ProfileArgs, profile: v1::AlarmProfile) -> Result<Value, ClientError> {
+async fn create_profile(
+    client: &Client,
+    name: &str,
+    validate_only: bool,
+    profile: v1::AlarmProfile,
+) -> Result<Value, ClientError> {
     let request = v1::CreateAlarmProfileRequest {
-        alarm_profile_id: args.name.clone(),
+        alarm_profile_id: name.to_owned(),
         alarm_profile: Some(profile),
         request_id: request_id(),
-        validate_only: args.matches.dry_run,
+        validate_only,
         actor: actor(client.target()),
     };
     let call = || {

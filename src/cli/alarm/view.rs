@@ -4,7 +4,7 @@ use super::subject::id;
 use crate::cli::args::Format;
 use crate::cli::exit::Failure;
 use crate::client::Client;
-use crate::export::{AlarmView, Reporter, tmf642, ves_fault};
+use crate::export::{AlarmView, Reporter, o2ims, tmf642, ves_fault};
 use crate::model::alarm::{
     Acknowledgement, Alarm, AlarmComment, AlarmState, AlarmTransition, Clearing, ClearingKind, EventType,
     ExternalReference, ImpactedObject, PerceivedSeverity, ProbableCause, Reliability, SecurityDetail, Shelving,
@@ -28,6 +28,7 @@ pub fn foreign(reporter: &Reporter, alarm: &v1::Alarm, format: Format) -> Value 
     match format {
         Format::Tmf642 => tmf642(reporter, &view(alarm)),
         Format::Ves => ves_fault(reporter, &view(alarm)),
+        Format::O2ims => o2ims(reporter, &view(alarm)),
         _ => Value::Null,
     }
 }
@@ -264,6 +265,7 @@ mod tests {
         };
         let record = |format| document(vec![foreign(&reporter, &alarm, format)], format);
         assert_eq!(record(Format::Tmf642)[0]["specificProblem"], "vmCrashed");
+        assert_eq!(record(Format::O2ims)[0]["perceivedSeverity"], 0);
         assert_eq!(record(Format::Ves)["eventList"][0]["faultFields"]["alarmCondition"], "vmCrashed");
     }
 }

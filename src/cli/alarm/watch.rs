@@ -237,7 +237,7 @@ impl<'a> Live<'a> {
     fn draw(&mut self, sheet: &Sheet) -> Result<(), Failure> {
         let grid = sheet.grid(&self.style)?;
         match self.frame.global.output {
-            Format::Tmf642 | Format::Ves => {
+            Format::Tmf642 | Format::Ves | Format::O2ims => {
                 sheet.rows.iter().try_for_each(|row| print(&data(&row.json, Format::Jsonl)))?;
             }
             Format::Csv => print(&grid.csv(self.style.no_headers))?,

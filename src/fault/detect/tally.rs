@@ -35,6 +35,11 @@ pub struct Tallies {
 struct HostMark {
     lost: bool,
     uptime: Option<u64>,
+    /// Which run of its kernel; also the stored one of before a restart of the daemon.
+    boot_id: String,
+    /// A boot that one of the two showed and the other will show too.
+    by_uptime: bool,
+    by_boot_id: bool,
     /// What the inventory warns of the host's identity.
     identity: Option<String>,
     /// When that warning came or went; nothing before the first one.
@@ -45,6 +50,21 @@ struct HostMark {
 struct AgentMark {
     since: Option<Timestamp>,
     longest: Duration,
+}
+
+impl HostMark {
+    /// Whether the host was booted since it was seen last: two sources tell it, at their own times.
+    fn booted(&mut self, younger: bool, boot_id: &str) -> bool {
+        let another = !boot_id.is_empty() && !self.boot_id.is_empty() && self.boot_id != boot_id;
+        if !boot_id.is_empty() {
+            boot_id.clone_into(&mut self.boot_id);
+        }
+        let by_uptime = younger && !std::mem::take(&mut self.by_boot_id);
+        let by_boot_id = another && !by_uptime && !std::mem::take(&mut self.by_uptime);
+        self.by_uptime |= by_uptime && !another;
+        self.by_boot_id |= by_boot_id && !younger;
+        by_uptime || by_boot_id
+    }
 }
 
 impl Tallies {
@@ -69,6 +89,7 @@ impl Tallies {
         mark.lost = lost || (mark.lost && !up);
         let younger = uptime.zip(mark.uptime).is_some_and(|(uptime, former)| uptime.saturating_add(YOUNGER) < former);
         mark.uptime = uptime.or(mark.uptime);
+        let booted = mark.booted(younger, &host.boot_id);
         if mark.identity != identity && !object.state.unknown {
             mark.identity = identity;
             mark.identity_changed = Some(now);
@@ -76,7 +97,7 @@ impl Tallies {
         if newly_lost {
             self.add(AlarmType::HostConnectionUnstable, &object.name, 1, now);
         }
-        if younger {
+        if booted {
             self.add(AlarmType::UnexpectedHostRestart, &object.name, 1, now);
         }
     }

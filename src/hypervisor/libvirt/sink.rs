@@ -73,6 +73,13 @@ pub fn deliver(number: usize, subject: EventSubject) {
     }
 }
 
+/// Somebody refreshed a pool: its figures are of now, also where we may not refresh it ourselves.
+pub fn pool_refreshed(number: usize, pool: &str) {
+    if let Some(sink) = find(number) {
+        sink.memory.refreshed().insert(pool.to_owned(), Timestamp::from_system(SystemTime::now()));
+    }
+}
+
 /// Tells the sink of this number that its connection is gone, and ends its queue.
 pub fn closed(number: usize, text: &str) {
     let sink = SINKS.write().unwrap_or_else(PoisonError::into_inner).remove(&number);
@@ -186,6 +193,15 @@ mod tests {
         let read: Vec<_> = std::iter::from_fn(|| receiver.try_recv().ok().map(|event| event.subject)).collect();
         assert_eq!(read, [hint(0), EventSubject::Gap, EventSubject::Closed("end of file".into())]);
         assert!(matches!(receiver.try_recv(), Err(mpsc::error::TryRecvError::Disconnected)));
+    }
+
+    #[test]
+    fn a_refresh_by_somebody_dates_the_figures_of_its_pool() {
+        let memory = Arc::new(Memory::default());
+        let (registration, _receiver) = Registration::new(1, 1, Arc::clone(&memory));
+        assert!(memory.refreshed().is_empty());
+        pool_refreshed(registration.number(), "default");
+        assert!(memory.refreshed().contains_key("default"));
     }
 
     #[test]

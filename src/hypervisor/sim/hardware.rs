@@ -117,6 +117,7 @@ pub fn devices(dice: Dice, host: u64) -> HostDeviceFacts {
         filesystems: Some(filesystems(host)),
         os_name: Some("Debian GNU/Linux 12 (bookworm)".to_owned()),
         kernel_version: Some("6.1.0-32-amd64".to_owned()),
+        boot_id: None,
         not_available: BTreeMap::new(),
     }
 }

@@ -1,7 +1,8 @@
 //! The layer every call passes before its body is read: permission, deadline, panics, and the
 //! errors that tonic makes by itself.
 
-use super::identity::Caller;
+use super::identity::{Caller, Identity};
+use super::ledger::AccessLedger;
 use super::policy::{Policies, Policy};
 use crate::northbound::failure::Failure;
 use crate::northbound::reason::Reason;
@@ -11,11 +12,13 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
+
+/// Name under which calls of methods that are not served are recorded.
+const UNSERVED: &str = "(no such method)";
 
 /// What the gate has counted since start.
 #[derive(Debug, Default)]
@@ -26,8 +29,8 @@ pub struct GateCounters {
     panics: AtomicU64,
     /// Calls that were denied.
     denials: AtomicU64,
-    /// Second since start of the denial that was logged last.
-    logged: AtomicU64,
+    /// Who was not let in.
+    pub ledger: Arc<AccessLedger>,
 }
 
 impl GateCounters {
@@ -51,14 +54,10 @@ impl GateCounters {
         self.panics.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a denial; logs at most one a second, so that nobody fills the journal by asking.
-    fn count_denial(&self, path: &str, failure: &Failure) {
-        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-        let total = self.denials.fetch_add(1, Ordering::Relaxed) + 1;
-        let now = START.elapsed().as_secs() + 1;
-        if self.logged.swap(now, Ordering::Relaxed) != now {
-            tracing::info!(path, total, "call denied: {}", failure.message());
-        }
+    /// Counts a denial; the ledger has it recorded and told.
+    fn count_denial(&self, identity: &Identity, method: &str, is_change: bool) {
+        self.denials.fetch_add(1, Ordering::Relaxed);
+        self.ledger.denied(identity, method, is_change);
     }
 
     fn count_call(&self, method: &str, code: Code) {
@@ -117,14 +116,23 @@ where
         let policy = match admit(&request, &self.gate.policies) {
             Ok(policy) => policy,
             Err(failure) => {
-                if failure.reason() == Reason::PermissionDenied {
-                    counters.count_denial(request.uri().path(), &failure);
+                let caller = request.extensions().get::<Caller>();
+                if let Some(caller) = caller.filter(|_| failure.reason() == Reason::PermissionDenied) {
+                    let policy = self.gate.policies.of(request.uri().path());
+                    // What is not served has a name of the caller's making.
+                    let method = policy.as_ref().map_or(UNSERVED, |policy| &policy.method);
+                    counters.count_denial(
+                        &caller.identity,
+                        method,
+                        policy.as_ref().is_some_and(|policy| policy.writes),
+                    );
                 }
                 let response = Status::from(failure).into_http();
                 return Box::pin(std::future::ready(Ok(response)));
             }
         };
         request.extensions_mut().insert(policy.clone());
+        let identity = request.extensions().get::<Caller>().map(|caller| Arc::clone(&caller.identity));
         // The ready clone goes into the future, as tower asks.
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
@@ -137,7 +145,12 @@ where
                     internal(&policy.method, panic_text(panic.as_ref())).into_http()
                 }
             };
-            counters.count_call(&policy.method, code_of(&response));
+            let code = code_of(&response);
+            if let Some(identity) = identity.filter(|_| code == Code::PermissionDenied) {
+                // A handler refuses what only the request shows, e.g. to act for somebody else.
+                counters.count_denial(&identity, &policy.method, policy.writes);
+            }
+            counters.count_call(&policy.method, code);
             Ok(response)
         })
     }

@@ -12,7 +12,7 @@ mod parser;
 mod value;
 
 pub use expression::Filter;
-pub use object_fields::object_fields;
+pub use object_fields::{filterable, object_fields};
 pub use parser::parse;
 
 #[cfg(test)]

@@ -22,6 +22,16 @@ pub fn object_fields(classes: &[ObjectClass]) -> Vec<&'static Field<Object>> {
     COMMON.iter().chain(own).collect()
 }
 
+/// Names and kinds of everything that can be filtered by: of every class, and of each beside it.
+pub fn filterable() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
+    let told = |fields: &'static [Field<Object>]| fields.iter().map(|field| (field.name, field.kind.word())).collect();
+    let mut all = vec![("", told(COMMON))];
+    let classes = ObjectClass::RESOURCES.into_iter().filter(|class| !fields_of(*class).is_empty());
+    all.extend(classes.map(|class| (class.as_str(), told(fields_of(class)))));
+    all.push((ObjectClass::Alarm.as_str(), told(ALARM)));
+    all
+}
+
 fn fields_of(class: ObjectClass) -> &'static [Field<Object>] {
     match class {
         ObjectClass::Vrm

@@ -84,6 +84,25 @@ pub enum Kind {
     Keyed,
 }
 
+impl Kind {
+    /// What may be compared with, for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Texts => "list of texts",
+            Self::Host => "host",
+            Self::Hosts => "list of hosts",
+            Self::Number => "number",
+            Self::Flag => "true or false",
+            Self::Time => "time",
+            Self::Age => "age",
+            Self::Word { .. } => "word",
+            Self::Rank { .. } => "word, in rising order",
+            Self::Keyed => "text by key",
+        }
+    }
+}
+
 /// How a value is taken out of an item.
 pub enum Access<T: ?Sized> {
     /// By the field alone.

@@ -2,7 +2,7 @@
 
 use super::connection::{Bytes, Connection, Places};
 use super::listener::{Bound, Security, Socket};
-use crate::northbound::auth::{Caller, Identity};
+use crate::northbound::auth::{AccessLedger, Caller, Identity};
 use crate::northbound::limits;
 use std::collections::HashMap;
 use std::io;
@@ -26,6 +26,15 @@ pub struct ConnectionCounters {
     pub handshakes_failed: AtomicU64,
     /// Failures of `accept` itself.
     pub accept_errors: AtomicU64,
+    /// Who was not let in.
+    ledger: Arc<AccessLedger>,
+}
+
+impl ConnectionCounters {
+    /// Counters that tell failed handshakes to a ledger.
+    pub fn with_ledger(ledger: Arc<AccessLedger>) -> Self {
+        Self { ledger, ..Self::default() }
+    }
 }
 
 /// Who counts against a per-peer bound.
@@ -172,12 +181,19 @@ fn greet(accepted: Accepted, pools: &Pools) -> Option<Newcomer> {
 impl Newcomer {
     /// Finds out who it is.
     async fn prove(self, security: &Security, pre_auth: OwnedSemaphorePermit, pools: &Pools) -> Option<Ready> {
+        let address = match &self.accepted {
+            Accepted::Tcp(_, address) => Some(address.ip().to_canonical()),
+            Accepted::Unix(_) => None,
+        };
         let proven = tokio::time::timeout(limits::HANDSHAKE, identify(self.accepted, security)).await;
         let (bytes, identity) = match proven {
             Ok(Ok(proven)) => proven,
             Ok(Err(error)) => {
                 pools.counters.handshakes_failed.fetch_add(1, Ordering::Relaxed);
-                tracing::info!("handshake: {error}");
+                if let Some(address) = address {
+                    pools.counters.ledger.failed(address, &error.to_string(), had_credential(&error));
+                }
+                tracing::debug!("handshake: {error}");
                 return None;
             }
             Err(_) => {
@@ -190,6 +206,17 @@ impl Newcomer {
         let ended = CancellationToken::new();
         let places: Places = (self.connection, Box::new(self.peer), ended.clone().drop_guard());
         Some(Ready { connection: Connection::new(bytes, caller, pre_auth, places), ended, age })
+    }
+}
+
+/// Whether a handshake failed for its certificate, and not for the want of one or of TLS.
+fn had_credential(error: &io::Error) -> bool {
+    let of_tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match of_tls {
+        Some(rustls::Error::InvalidCertificate(_)) => true,
+        Some(_) => false,
+        // Ours: the certificate names nobody.
+        None => error.kind() == io::ErrorKind::InvalidData && error.get_ref().is_some(),
     }
 }
 

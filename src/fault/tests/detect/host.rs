@@ -416,6 +416,28 @@ fn raises_unexpected_host_restart() {
     assert_eq!(stage.active(), ["hostOutOfService"], "that was the work");
 }
 
+/// Two sources tell a boot, at their own times; and what was stored tells one that nobody saw.
+#[test]
+fn a_boot_that_nobody_saw_is_told_by_its_id_and_only_once() {
+    let boot = |stage: &mut Stage, id: &str| change_host(stage, |host| host.boot_id = id.into());
+    let mut stage = local();
+    boot(&mut stage, "one");
+    assert!(stage.active().is_empty(), "the first one says nothing");
+    boot(&mut stage, "two");
+    assert_eq!(stage.active(), ["unexpectedHostRestart"]);
+    let repeats = |stage: &Stage| stage.surveillance.counters().repeats;
+    let before = repeats(&stage);
+    stage.pass(5);
+    uptime(&mut stage, 40);
+    assert_eq!(repeats(&stage), before, "the same boot");
+    stage.pass(5);
+    uptime(&mut stage, 5);
+    assert_eq!(repeats(&stage), before + 1, "another one");
+    stage.pass(5);
+    boot(&mut stage, "three");
+    assert_eq!(repeats(&stage), before + 1, "which its id tells too");
+}
+
 #[test]
 fn clears_unexpected_host_restart() {
     let mut stage = local();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fault::catalogue::{AlarmType, descriptor};
-use crate::fault::{Finding, Sign};
+use crate::fault::{Finding, Sign, notification_sink};
 use crate::model::alarm::ClearingRule;
 
 /// A part of the VRM tells that a condition is there; it is an alarm after the hold of the catalogue.
@@ -108,12 +108,12 @@ fn clears_unauthorised_access() {
 
 #[test]
 fn raises_notification_sink_failed() {
-    raised(AlarmType::NotificationSinkFailed, &Name::vrm());
+    raised(AlarmType::NotificationSinkFailed, &notification_sink("pager"));
 }
 
 #[test]
 fn clears_notification_sink_failed() {
-    cleared(AlarmType::NotificationSinkFailed, &Name::vrm());
+    cleared(AlarmType::NotificationSinkFailed, &notification_sink("pager"));
 }
 
 #[test]
@@ -171,4 +171,16 @@ fn clears_vrm_isolated() {
     }
     stage.pass(31);
     assert!(is_cleared(&stage, "vrmIsolated"));
+}
+
+/// Each sink has an alarm of its own.
+#[test]
+fn two_sinks_that_fail_are_two_alarms() {
+    let mut stage = raised(AlarmType::NotificationSinkFailed, &notification_sink("pager"));
+    let other = notification_sink("archive");
+    let finding = Finding::new(AlarmType::NotificationSinkFailed, &other, "told by a test");
+    stage.signs(vec![Sign::Present(Box::new(finding))]);
+    assert_eq!(stage.active(), ["notificationSinkFailed", "notificationSinkFailed"]);
+    stage.signs(vec![Sign::Over { alarm_type: AlarmType::NotificationSinkFailed, object: other.clone() }]);
+    assert_eq!(stage.active(), ["notificationSinkFailed"]);
 }

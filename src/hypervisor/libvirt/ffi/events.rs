@@ -303,11 +303,18 @@ unsafe extern "C" fn on_pool(
     _detail: c_int,
     opaque: *mut c_void,
 ) {
-    // SAFETY: the same arguments, valid for the duration of this callback.
-    unsafe { on_pool_refresh(connect, pool, opaque) };
+    let _ = connect;
+    deliver(opaque, || {
+        // SAFETY: libvirt lends the pool for the duration of the callback.
+        EventSubject::StoragePool(unsafe { typed::text(sys::virStoragePoolGetName(pool)) }.into_owned())
+    });
 }
 
 unsafe extern "C" fn on_pool_refresh(_: sys::virConnectPtr, pool: sys::virStoragePoolPtr, opaque: *mut c_void) {
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: libvirt lends the pool for the duration of the callback.
+        sink::pool_refreshed(opaque as usize, &unsafe { typed::text(sys::virStoragePoolGetName(pool)) });
+    }));
     deliver(opaque, || {
         // SAFETY: libvirt lends the pool for the duration of the callback.
         EventSubject::StoragePool(unsafe { typed::text(sys::virStoragePoolGetName(pool)) }.into_owned())
