@@ -1,8 +1,7 @@
 //! The grammar of the verbs about alarms.
 
-use super::measure_args::{JobArgs, MonitorArgs};
 use super::moment::{parse_length, parse_moment};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -215,22 +214,6 @@ pub struct UnlockArgs {
     /// Check everything, change nothing
     #[arg(long)]
     pub dry_run: bool,
-}
-
-/// What `create` makes.
-#[derive(Clone, Debug, Subcommand)]
-pub enum Create {
-    /// A rule that puts alarms aside: they are kept and counted, but not told
-    Shelf(ShelfArgs),
-    /// A rule that grades alarms
-    Profile(ProfileArgs),
-    /// A standing order to measure
-    Job(JobArgs),
-    /// A watch on a metric that raises an alarm
-    Monitor(MonitorArgs),
-    /// Anything else
-    #[command(external_subcommand)]
-    Other(Vec<String>),
 }
 
 /// Which alarms a rule means; every condition given must hold.

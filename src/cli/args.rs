@@ -1,9 +1,10 @@
 //! The grammar: what may be typed after `vrmctl`.
 
 use super::alarm_args::{
-    AckArgs, AlarmScope, Create, DeleteArgs, HistoryArgs, LinkArgs, LockArgs, RaiseArgs, RemarkArgs, SeverityWord,
-    ShelveArgs, UnlockArgs, UnshelveArgs,
+    AckArgs, AlarmScope, DeleteArgs, HistoryArgs, LinkArgs, LockArgs, RaiseArgs, RemarkArgs, SeverityWord, ShelveArgs,
+    UnlockArgs, UnshelveArgs,
 };
+use super::create_args::Create;
 use super::measure_args::{QueryArgs, ReportArgs, SuspendArgs, TopArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

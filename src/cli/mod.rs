@@ -6,6 +6,7 @@ mod alarm;
 mod alarm_args;
 pub mod args;
 mod change;
+mod create_args;
 mod describe;
 mod details;
 pub mod exit;

@@ -201,8 +201,7 @@ impl Running {
         let stop_sinks = CancellationToken::new();
         let sinks = start_sinks(settings, &vrm_id, &changes, &engine, &stop_sinks)?;
         let stop_collectors = CancellationToken::new();
-        let (kept, measured) = MeasurementStore::open(&settings.state_directory, store::MeasurementSettings::default())
-            .map_err(Failure::failed)?;
+        let (kept, measured) = super::performance::open(&settings.state_directory).map_err(Failure::failed)?;
         let sink = Arc::new(Kept(kept.clone()));
         let (measurement, measuring) = super::measurement::start(settings, &changes, &engine, sink, &stop_collectors);
         let parts = super::northbound::Parts {
@@ -335,9 +334,7 @@ impl Running {
             if let Err(error) = self.collectors.await {
                 tracing::warn!(%error, "collectors");
             }
-            if let Err(error) = self.history.flush().await {
-                tracing::warn!(%error, "history");
-            }
+            super::performance::flush(&self.history).await;
             self.stop_engine.cancel();
             if failure.is_none() && !self.engine_task.is_finished() {
                 let _ = self.engine_task.await;

@@ -13,7 +13,8 @@ use crate::northbound::{
 };
 use crate::performance::catalogue;
 use crate::performance::job::Refusal;
-use crate::store::{MeasurementReader, MeasurementStore};
+use crate::store::{MeasurementReader, MeasurementSettings, MeasurementStore, StoreError};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::broadcast;
 
@@ -56,6 +57,18 @@ impl Measured {
             parts.extend(objects.into_iter().map(|object| object.key).filter(|key| key.owner == *owner));
         }
         Ok(parts)
+    }
+}
+
+/// Opens the history and starts its writer.
+pub(super) fn open(directory: &Path) -> Result<(MeasurementStore, MeasurementReader), StoreError> {
+    MeasurementStore::open(directory, MeasurementSettings::default())
+}
+
+/// Waits until all results are written.
+pub(super) async fn flush(history: &MeasurementStore) {
+    if let Err(error) = history.flush().await {
+        tracing::warn!(%error, "history");
     }
 }
 
@@ -123,12 +136,17 @@ impl Measurements for Measured {
         }
     }
 
-    fn report(&self, _question: &ReportQuestion) -> Result<ReportTable, HistoryError> {
-        Ok(ReportTable::default())
+    fn report(&self, _question: &ReportQuestion) -> Result<Option<ReportTable>, HistoryError> {
+        Ok(None)
     }
 
-    fn document(&self, _document: ReportDocument, _job: &MeasurementJob, _series: &[MeasurementSeries]) -> String {
-        String::new()
+    fn document(
+        &self,
+        _document: ReportDocument,
+        _job: &MeasurementJob,
+        _series: &[MeasurementSeries],
+    ) -> Option<String> {
+        None
     }
 }
 

@@ -198,16 +198,16 @@ impl Measurements for Fake {
         }
     }
 
-    fn report(&self, question: &ReportQuestion) -> Result<ReportTable, HistoryError> {
+    fn report(&self, question: &ReportQuestion) -> Result<Option<ReportTable>, HistoryError> {
         let column = |name, unit, title| ReportColumn { name, unit, title };
         let length = question.end.since(question.begin).as_secs_f64();
-        Ok(ReportTable {
+        Ok(Some(ReportTable {
             columns: vec![column("object", "", "Object"), column("up_seconds", "s", "Up"), column("x", "s", "Unknown")],
             rows: vec![vec![ReportCell::Text("web-1".into()), ReportCell::Number(length), ReportCell::Unknown]],
-        })
+        }))
     }
 
-    fn document(&self, document: ReportDocument, job: &MeasurementJob, series: &[MeasurementSeries]) -> String {
-        format!("{document:?} of {} with {} series", job.id, series.len())
+    fn document(&self, document: ReportDocument, job: &MeasurementJob, series: &[MeasurementSeries]) -> Option<String> {
+        Some(format!("{document:?} of {} with {} series", job.id, series.len()))
     }
 }

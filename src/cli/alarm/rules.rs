@@ -2,8 +2,9 @@
 
 use super::shelving::remove as remove_shelf;
 use super::subject::id;
-use crate::cli::alarm_args::{Create, DeleteArgs, MatchArgs, ProfileArgs, ShelfArgs};
+use crate::cli::alarm_args::{DeleteArgs, MatchArgs, ProfileArgs, ShelfArgs};
 use crate::cli::change::{actor, refuse_selectors, request_id};
+use crate::cli::create_args::Create;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::frame::Frame;
 use crate::cli::host_file::parse_value;

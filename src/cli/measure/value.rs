@@ -103,7 +103,7 @@ mod tests {
             suspect_reasons: vec![v1::SuspectReason::Gap.into()],
             ..Default::default()
         };
-        assert_eq!(note(&absent).text, "host_lost; gap");
+        assert_eq!(note(&absent).text, "host-lost; gap");
         assert_eq!(number(&absent), None);
     }
 }

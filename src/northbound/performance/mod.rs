@@ -6,6 +6,7 @@
 mod chunks;
 mod descriptors;
 mod names;
+mod opening;
 mod port;
 mod query;
 mod reader;

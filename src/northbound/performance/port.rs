@@ -46,14 +46,15 @@ pub trait Measurements: Debug + Send + Sync {
         command: MeasurementCommand,
     ) -> Result<Option<Arc<Object>>, OrderRefusal>;
 
-    /// Works out a report. Blocks on the disk.
+    /// Works out a report; nothing for a subject that is not reported on. Blocks on the disk.
     ///
     /// # Errors
     /// [`HistoryError`] if the history cannot be read.
-    fn report(&self, question: &ReportQuestion) -> Result<ReportTable, HistoryError>;
+    fn report(&self, question: &ReportQuestion) -> Result<Option<ReportTable>, HistoryError>;
 
-    /// Results of a job as a document of another world. Blocks only to compute.
-    fn document(&self, document: ReportDocument, job: &MeasurementJob, series: &[MeasurementSeries]) -> String;
+    /// Results of a job as a document of another world; nothing for a form that is not written. Blocks only to
+    /// compute.
+    fn document(&self, document: ReportDocument, job: &MeasurementJob, series: &[MeasurementSeries]) -> Option<String>;
 }
 
 /// An entry of the metric catalogue.
@@ -242,11 +243,16 @@ impl Measurements for NoMeasurements {
         Err(CommandError::Stopping.into())
     }
 
-    fn report(&self, _question: &ReportQuestion) -> Result<ReportTable, HistoryError> {
-        Ok(ReportTable::default())
+    fn report(&self, _question: &ReportQuestion) -> Result<Option<ReportTable>, HistoryError> {
+        Ok(None)
     }
 
-    fn document(&self, _document: ReportDocument, _job: &MeasurementJob, _series: &[MeasurementSeries]) -> String {
-        String::new()
+    fn document(
+        &self,
+        _document: ReportDocument,
+        _job: &MeasurementJob,
+        _series: &[MeasurementSeries],
+    ) -> Option<String> {
+        None
     }
 }

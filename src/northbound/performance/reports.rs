@@ -86,13 +86,15 @@ impl Performance {
         let end = begin.plus(Duration::from_secs(job.reporting_seconds.into()));
         let range = Range { granularity_seconds, begin, end };
         let measurements = Arc::clone(&self.measurements);
-        let all = blocking(move || {
+        let made = blocking(move || {
             let source = Source { measurements: &*measurements, selection: &selection, job: &job, range };
             source.pieces(&objects, format)
-        });
+        })
+        .await?
+        .ok_or_else(|| unwritten("document of this format"))?;
         let mut pieces =
             vec![v1::GetMeasurementReportResponse { measurement_report: Some(head), ..Default::default() }];
-        pieces.extend(all.await?);
+        pieces.extend(made);
         Ok(sent(pieces))
     }
 
@@ -117,7 +119,8 @@ impl Performance {
     ) -> Result<Pieces<v1::GenerateReportResponse>, Failure> {
         let question = question(&request, (self.published.now)())?;
         let measurements = Arc::clone(&self.measurements);
-        let ReportTable { columns, rows } = blocking(move || measurements.report(&question)).await?;
+        let table = blocking(move || measurements.report(&question)).await?;
+        let Some(ReportTable { columns, rows }) = table else { return Err(unwritten("report of this subject")) };
         let columns = columns.iter().map(|column| v1::ReportColumn {
             name: column.name.to_owned(),
             unit: column.unit.to_owned(),
@@ -145,10 +148,10 @@ impl Source<'_> {
         &self,
         objects: &[Selected],
         format: v1::MeasurementReportFormat,
-    ) -> Result<Vec<v1::GetMeasurementReportResponse>, HistoryError> {
+    ) -> Result<Option<Vec<v1::GetMeasurementReportResponse>>, HistoryError> {
         let document = match format {
             v1::MeasurementReportFormat::Unspecified | v1::MeasurementReportFormat::Message => {
-                return self.messages(objects);
+                return self.messages(objects).map(Some);
             }
             v1::MeasurementReportFormat::MeasDataXml => ReportDocument::MeasDataXml,
             v1::MeasurementReportFormat::Csv => ReportDocument::Csv,
@@ -157,9 +160,9 @@ impl Source<'_> {
         for object in objects {
             series.extend(self.series(object)?);
         }
-        let text = self.measurements.document(document, self.job, &series);
+        let Some(text) = self.measurements.document(document, self.job, &series) else { return Ok(None) };
         let piece = |data: &[u8]| v1::GetMeasurementReportResponse { data: data.to_vec(), ..Default::default() };
-        Ok(text.as_bytes().chunks(PIECE).map(piece).collect())
+        Ok(Some(text.as_bytes().chunks(PIECE).map(piece).collect()))
     }
 
     fn messages(&self, objects: &[Selected]) -> Result<Vec<v1::GetMeasurementReportResponse>, HistoryError> {
@@ -226,6 +229,11 @@ fn begin_of_id(id: &str) -> Option<Timestamp> {
     let time = jiff::civil::DateTime::strptime(ID, id).ok()?;
     let time = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
     Some(Timestamp(time.as_second().checked_mul(MICROS)?))
+}
+
+/// What this version does not make.
+fn unwritten(what: &str) -> Failure {
+    Failure::new(Reason::Unimplemented, format!("this version makes no {what}"))
 }
 
 fn bad_token() -> Failure {

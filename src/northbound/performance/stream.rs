@@ -4,10 +4,10 @@
 //! the newest.
 
 use super::chunks::series_chunks;
-use super::names::check_granularity;
+use super::opening::{Mode, Opening};
 use super::query::{Range, blocking, object_history};
 use super::reader::Performance;
-use super::selection::{Asked, Selected, Selection};
+use super::selection::Selected;
 use super::telling::reading_series;
 use crate::measurement::{LatestTable, MeasurementEvent};
 use crate::model::measurement::{AbsentReason, LatestReading, Number, Owner, PeriodResult};
@@ -15,9 +15,8 @@ use crate::model::{Name, Timestamp};
 use crate::northbound::auth::{Caller, internal, panic_text};
 use crate::northbound::failure::Failure;
 use crate::northbound::limits;
-use crate::northbound::request::time;
 use crate::northbound::sessions::{OpenSession, SessionFacts};
-use crate::northbound::watch::{closed_by_operator, effective_options, stopping, subscription_options};
+use crate::northbound::watch::{closed_by_operator, stopping};
 use crate::wire::convert;
 use crate::wire::v1;
 use futures_util::FutureExt;
@@ -43,14 +42,6 @@ const BATCH: usize = 200;
 /// Messages of a stream.
 pub(super) type MeasurementAnswers = ReceiverStream<Result<v1::WatchMeasurementsResponse, Status>>;
 
-/// What is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    Sample { interval: Duration },
-    OnChange,
-    Periods { granularity_seconds: u32 },
-}
-
 /// Why a stream ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
@@ -61,17 +52,6 @@ enum End {
     Gone,
     /// Everything that was asked for has been sent.
     Complete,
-}
-
-struct Opening {
-    selection: Selection,
-    mode: Mode,
-    since: Option<Timestamp>,
-    updates_only: bool,
-    once: bool,
-    heartbeat: Option<Duration>,
-    effective: v1::StreamOptions,
-    filter: String,
 }
 
 impl Performance {
@@ -112,52 +92,6 @@ impl Performance {
         tokio::spawn(stream.guarded());
         Ok(ReceiverStream::new(receiver))
     }
-
-    fn opening(&self, request: v1::WatchMeasurementsRequest) -> Result<Opening, Failure> {
-        let asked = Asked {
-            objects: &request.objects,
-            roots: &request.roots,
-            filter: &request.filter,
-            metrics: &request.metrics,
-        };
-        let selection = Selection::new(&self.published, &self.measurements.descriptions(), asked)?;
-        let given = request.options.clone().unwrap_or_default();
-        if given.resume_after.is_some() {
-            let text = "a stream of measurements is not resumed after a position; MODE_PERIODS has `since`";
-            return Err(Failure::field("options.resume_after", text));
-        }
-        let options = subscription_options(given, crate::changes::DeliveryMode::Transitions)?;
-        let mode = mode(&request)?;
-        let since = time("since", request.since)?;
-        if since.is_some() && !matches!(mode, Mode::Periods { granularity_seconds } if granularity_seconds > 0) {
-            return Err(Failure::field("since", "needs MODE_PERIODS and granularity_seconds"));
-        }
-        Ok(Opening {
-            selection,
-            mode,
-            since,
-            updates_only: options.updates_only,
-            once: options.once,
-            heartbeat: options.heartbeat,
-            effective: effective_options(&options),
-            filter: request.filter,
-        })
-    }
-}
-
-fn mode(request: &v1::WatchMeasurementsRequest) -> Result<Mode, Failure> {
-    use v1::watch_measurements_request::Mode as Asked;
-    let asked = Asked::try_from(request.mode).map_err(|_| Failure::field("mode", "no such mode"))?;
-    if request.granularity_seconds != 0 {
-        check_granularity("granularity_seconds", request.granularity_seconds)?;
-    }
-    Ok(match asked {
-        Asked::Unspecified | Asked::Sample => {
-            Mode::Sample { interval: Duration::from_secs(request.sample_interval_seconds.into()) }
-        }
-        Asked::OnChange => Mode::OnChange,
-        Asked::Periods => Mode::Periods { granularity_seconds: request.granularity_seconds },
-    })
 }
 
 struct OpenStream {
