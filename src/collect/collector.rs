@@ -446,7 +446,7 @@ async fn read_scope(reader: &Reader, scope: Scope, cause: Cause, deadline: Durat
         }
         Scope::Statistics if reader.local.applies() => {
             let result = reader.read(scope, cause, deadline).await;
-            reader.report_bulk(cause, reader.local.statistics(time).await).await;
+            reader.report_bulk(cause, reader.local.statistics(&reader.hypervisor.key().host, time).await).await;
             result
         }
         _ => reader.read(scope, cause, deadline).await,

@@ -17,8 +17,22 @@ const SECTOR: u64 = 512;
 /// # Errors
 /// The system's error when the folder of block devices cannot be read.
 pub fn disks(root: &Root) -> std::io::Result<Vec<HostDisk>> {
-    let names = root.names(CLASS)?.into_iter().filter(|name| is_kept(root, name));
+    let names = kept(root)?;
     Ok(names.map(|name| disk(root, name)).filter(|disk| disk.size_bytes > 0).collect())
+}
+
+/// Names of the disks of [`disks`].
+///
+/// # Errors
+/// The system's error when the folder of block devices cannot be read.
+pub fn names(root: &Root) -> std::io::Result<Vec<String>> {
+    Ok(kept(root)?
+        .filter(|name| root.number(format!("{CLASS}/{name}/size")).is_some_and(|size: u64| size > 0))
+        .collect())
+}
+
+fn kept(root: &Root) -> std::io::Result<impl Iterator<Item = String>> {
+    Ok(root.names(CLASS)?.into_iter().filter(|name| is_kept(root, name)))
 }
 
 fn is_kept(root: &Root, name: &str) -> bool {

@@ -5,15 +5,17 @@ use super::mounts::{MAX_FILESYSTEMS, Mount, MountTable};
 use super::root::Root;
 use super::space::{Space, SpaceError, SpaceProbe};
 use super::tallies::{self, Tallies};
-use super::{disks, machine, nics};
+use super::{disks, machine, measure, nics};
 use crate::model::host::{HostFilesystem, NumaNode};
 use crate::model::incident::{Incident, IncidentKind, IncidentSubject};
+use crate::model::measurement::Sample;
+use crate::model::name::HostId;
 use crate::model::observation::{CollectError, HostDeviceFacts, HostStatistics};
 use crate::model::time::Timestamp;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longest time a reading waits for filesystems (operations.md F2).
 pub const FILESYSTEM_DEADLINE: Duration = Duration::from_secs(2);
@@ -28,6 +30,8 @@ pub struct LocalHost {
     sizes: Sizes,
     /// What the filesystems said when they were last asked.
     answers: Mutex<Vec<(PathBuf, Result<(), String>)>>,
+    /// The same in figures, of filesystems and of pools, with when: samples of the same round need not ask again.
+    looked: Mutex<Looked>,
     tallies: Mutex<Tallies>,
 }
 
@@ -46,6 +50,7 @@ impl LocalHost {
             locality: Locality::default(),
             sizes: Sizes::default(),
             answers: Mutex::default(),
+            looked: Mutex::default(),
             tallies: Mutex::default(),
         }
     }
@@ -120,15 +125,41 @@ impl LocalHost {
             tallies::incident(time, subject, IncidentKind::Probed(answer))
         });
         let mut incidents: Vec<Incident> = filesystems.collect();
-        for (pool, path) in pools {
-            let Some(answer) = verdict(self.space_of(path)) else { continue };
-            let subject = IncidentSubject::StoragePool(pool.clone());
+        for (pool, answer) in self.pool_spaces(pools) {
+            let Some(answer) = verdict(answer) else { continue };
+            let path = pools.get(&pool).map(PathBuf::as_path).unwrap_or(Path::new(""));
+            let subject = IncidentSubject::StoragePool(pool);
             let mut incident = tallies::incident(time, subject, IncidentKind::Probed(answer));
             incident.details.insert("path".to_owned(), path.display().to_string());
             incidents.push(incident);
         }
         incidents.extend(self.tallies.lock().unwrap_or_else(PoisonError::into_inner).look(&self.root, time));
         incidents
+    }
+
+    /// Samples of this machine and of its pools of files, which lie in the folders of `pools`. What a filesystem
+    /// answered a moment ago, to whomever, is not asked again.
+    pub fn samples(&self, host: &HostId, pools: &BTreeMap<String, PathBuf>) -> (Vec<Sample>, Vec<CollectError>) {
+        let mut errors = Vec::new();
+        let mut samples = measure::machine(&self.root, host, &mut errors);
+        let known = recent(&self.looked().filesystems);
+        let spaces = known.or_else(|| self.spaces(&mut errors)).unwrap_or_default();
+        samples.extend(measure::filesystems(&self.root, host, &spaces));
+        let known = recent(&self.looked().pools).filter(|known| known.keys().eq(pools.keys()));
+        let answers = known.unwrap_or_else(|| self.pool_spaces(pools));
+        samples.extend(measure::pools(host, &answers));
+        (samples, errors)
+    }
+
+    /// Space under each pool's folder.
+    fn pool_spaces(&self, pools: &BTreeMap<String, PathBuf>) -> BTreeMap<String, Result<Space, SpaceError>> {
+        let answers: BTreeMap<_, _> = pools.iter().map(|(pool, path)| (pool.clone(), self.space_of(path))).collect();
+        self.looked().pools = Some((Instant::now(), answers.clone()));
+        answers
+    }
+
+    fn looked(&self) -> MutexGuard<'_, Looked> {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// True if the endpoint is this machine: see [`Locality::is_local`].
@@ -163,22 +194,26 @@ impl LocalHost {
             if let Err(error) = &answer {
                 errors.push(problem(&format!("filesystem {}", mount.mount_point.display()), error));
             }
-            let space = answer.ok();
-            space.is_none_or(|space| space.size_bytes > 0).then(|| (mount.clone(), space))
+            (!answer.as_ref().is_ok_and(|space| space.size_bytes == 0)).then(|| (mount.clone(), answer))
         });
         let measured: Vec<_> = measured.collect();
         self.remember_sizes(&measured);
+        self.looked().filesystems = Some((Instant::now(), measured.clone()));
         Some(measured)
     }
 
     /// Keeps the size of what answered, and forgets what is not mounted any more.
-    fn remember_sizes(&self, measured: &[(Mount, Option<Space>)]) {
+    fn remember_sizes(&self, measured: &[(Mount, Result<Space, SpaceError>)]) {
         let mut sizes = lock(&self.sizes);
         let known = std::mem::take(&mut *sizes);
         *sizes = measured
             .iter()
             .filter_map(|(mount, space)| {
-                let size = space.map(|space| space.size_bytes).or_else(|| known.get(&mount.mount_point).copied())?;
+                let size = space
+                    .as_ref()
+                    .ok()
+                    .map(|space| space.size_bytes)
+                    .or_else(|| known.get(&mount.mount_point).copied())?;
                 Some((mount.mount_point.clone(), size))
             })
             .collect();
@@ -230,7 +265,7 @@ impl LocalHost {
             errors.push(problem("memory", error));
         }
         let available = spaces.iter().flatten().filter_map(|(mount, space)| {
-            Some((mount.mount_point.display().to_string(), space.as_ref()?.available_bytes))
+            Some((mount.mount_point.display().to_string(), space.as_ref().ok()?.available_bytes))
         });
         HostStatistics {
             memory_free_bytes: memory.ok().map(|memory| memory.available_bytes),
@@ -246,7 +281,25 @@ impl LocalHost {
 type Sizes = Mutex<BTreeMap<PathBuf, u64>>;
 
 /// Real filesystems with their figures where they answered; nothing if there is no mount table.
-type Spaces = Option<Vec<(Mount, Option<Space>)>>;
+type Spaces = Option<Vec<(Mount, Result<Space, SpaceError>)>>;
+
+/// Answers and when they came.
+type Answered<T> = Option<(Instant, T)>;
+
+/// The last answers of filesystems and pools.
+#[derive(Debug, Default)]
+struct Looked {
+    filesystems: Answered<Vec<(Mount, Result<Space, SpaceError>)>>,
+    pools: Answered<BTreeMap<String, Result<Space, SpaceError>>>,
+}
+
+/// Answers younger than this are those of the same round.
+const SAME_ROUND: Duration = Duration::from_secs(4);
+
+fn recent<T: Clone>(answered: &Answered<T>) -> Option<T> {
+    let (_, answers) = answered.as_ref().filter(|(time, _)| time.elapsed() < SAME_ROUND)?;
+    Some(answers.clone())
+}
 
 /// Whether a filesystem answered, and else why not; nothing if it was not asked.
 fn verdict(answer: Result<Space, SpaceError>) -> Option<Result<(), String>> {

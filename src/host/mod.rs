@@ -5,12 +5,16 @@
 //! hypervisors; whether a host is this machine is decided by [`LocalHost::is_local`].
 
 mod disks;
+mod figures;
 mod local_host;
 mod locality;
 mod machine;
+mod measure;
 mod mounts;
 mod nics;
+mod part_figures;
 mod root;
+mod sheet;
 mod space;
 mod tallies;
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 
 /// Folder of all interfaces.
-const CLASS: &str = "/sys/class/net";
+pub const CLASS: &str = "/sys/class/net";
 
 /// Device types of interfaces that belong to the host although no hardware is behind them.
 const KEPT_TYPES: [&str; 5] = ["bridge", "bond", "vlan", "team", "vxlan"];
@@ -17,8 +17,15 @@ const KEPT_TYPES: [&str; 5] = ["bridge", "bond", "vlan", "team", "vxlan"];
 /// The system's error when the folder of interfaces cannot be read.
 pub fn nics(root: &Root) -> std::io::Result<Vec<HostNic>> {
     let mut addresses = addresses(root);
-    let names = root.names(CLASS)?.into_iter().filter(|name| is_kept(root, name));
-    Ok(names.map(|name| nic(root, name, &mut addresses)).collect())
+    Ok(names(root)?.into_iter().map(|name| nic(root, name, &mut addresses)).collect())
+}
+
+/// Names of the interfaces of [`nics`].
+///
+/// # Errors
+/// The system's error when the folder of interfaces cannot be read.
+pub fn names(root: &Root) -> std::io::Result<Vec<String>> {
+    Ok(root.names(CLASS)?.into_iter().filter(|name| is_kept(root, name)).collect())
 }
 
 /// Taps, veth pairs and the like come and go with guests and containers: they are not the host's equipment.

@@ -25,6 +25,10 @@ pub struct Space {
     pub size_bytes: u64,
     /// Bytes that an unprivileged user may still use.
     pub available_bytes: u64,
+    /// Bytes in use; what is kept for the superuser is neither used nor available.
+    pub used_bytes: u64,
+    /// Files that can still be made; 0 where the filesystem does not count them.
+    pub inodes_free: u64,
 }
 
 /// Why a filesystem gave no figures.
@@ -204,5 +208,7 @@ fn statvfs(path: &Path) -> std::io::Result<Space> {
     Ok(Space {
         size_bytes: figures.f_blocks.saturating_mul(figures.f_frsize),
         available_bytes: figures.f_bavail.saturating_mul(figures.f_frsize),
+        used_bytes: figures.f_blocks.saturating_sub(figures.f_bfree).saturating_mul(figures.f_frsize),
+        inodes_free: figures.f_favail,
     })
 }

@@ -3,6 +3,7 @@
 //! A tree is one text file, `tests/fixtures/host/NAME.tree`: a line `=== PATH` begins a file, and
 //! `=== PATH -> TARGET` is a symbolic link.
 
+mod figures;
 mod locality;
 mod reading;
 mod space;

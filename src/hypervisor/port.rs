@@ -10,8 +10,8 @@ use crate::model::observation::{GoneCause, HypervisorFacts, Observation, Scope};
 use crate::model::registration::{HostRegistration, Profile};
 use crate::model::time::Timestamp;
 use futures_util::future::BoxFuture;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -115,6 +115,14 @@ pub struct Vitals {
     pub stuck_threads: u32,
     /// Machines left out of bulk calls because their hypervisor process does not answer.
     pub quarantined_machines: u32,
+}
+
+/// The clock that samples are dated by beside the wall clock: since the first look at it in this process.
+///
+/// One for all sources, so that samples of one object from two sources can be put in order.
+pub fn monotonic() -> Duration {
+    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+    FIRST.elapsed()
 }
 
 /// Why a call to a hypervisor gave no result.

@@ -15,7 +15,7 @@ fn local(tree: &Tree) -> LocalHost {
     let probe = SpaceProbe::asking(|path| match path.file_name().and_then(|name| name.to_str()) {
         Some("broken") => Err(std::io::Error::other("input/output error")),
         Some("odd") => Ok(Space::default()),
-        _ => Ok(Space { size_bytes: 1000, available_bytes: 250 }),
+        _ => Ok(Space { size_bytes: 1000, available_bytes: 250, used_bytes: 700, inodes_free: 9 }),
     });
     LocalHost::with_probe(tree.root(), probe, DEADLINE)
 }
@@ -99,7 +99,7 @@ fn a_filesystem_that_stops_answering_keeps_its_size() {
     let flag = fails.clone();
     let probe = SpaceProbe::asking(move |_| match flag.load(Ordering::SeqCst) {
         true => Err(std::io::Error::other("gone")),
-        false => Ok(Space { size_bytes: 7, available_bytes: 1 }),
+        false => Ok(Space { size_bytes: 7, available_bytes: 1, ..Space::default() }),
     });
     let tree = server();
     let local = LocalHost::with_probe(tree.root(), probe, DEADLINE);

@@ -47,7 +47,7 @@ impl Gate {
         if path.ends_with("broken") {
             return Err(std::io::Error::other("stale file handle"));
         }
-        Ok(Space { size_bytes: 100, available_bytes: 40 })
+        Ok(Space { size_bytes: 100, available_bytes: 40, ..Space::default() })
     }
 }
 
@@ -67,7 +67,7 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
 fn healthy_and_broken_filesystems_answer_for_themselves() {
     let all = paths(&["/a", "/b", "/broken"]);
     let answers = Gate::default().probe().ask(&all, PATIENCE);
-    assert_eq!(answers[&all[0]], Ok(Space { size_bytes: 100, available_bytes: 40 }));
+    assert_eq!(answers[&all[0]], Ok(Space { size_bytes: 100, available_bytes: 40, ..Space::default() }));
     assert_eq!(answers[&all[2]], Err(SpaceError::Failed("stale file handle".to_owned())));
     assert_eq!(answers.len(), 3);
 }

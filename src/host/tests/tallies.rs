@@ -122,7 +122,7 @@ fn mounts_and_pools_are_told_well_failed_or_hung_and_hidden_ones_not_at_all() {
             let _ = waits.lock().expect("whole").recv();
             Err(Error::other("too late"))
         }
-        _ => Ok(Space { size_bytes: 5, available_bytes: 4 }),
+        _ => Ok(Space { size_bytes: 5, available_bytes: 4, ..Space::default() }),
     });
     let host = LocalHost::with_probe(tree.root(), probe, Duration::from_millis(200));
     host.statistics();

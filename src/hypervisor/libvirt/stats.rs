@@ -1,8 +1,7 @@
 //! Which statistics are asked for, and how a poll is cut into pieces. Pure.
 
 use std::ops::Range;
-use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use virt_sys as sys;
 
 /// Groups of every statistics poll. STATE and INTERFACE are answered without the hypervisor process.
@@ -34,12 +33,6 @@ impl Default for Polling {
     fn default() -> Self {
         Self { vcpu_every: 6, balloon_period: None }
     }
-}
-
-/// The monotonic clock since this process looked at it first.
-pub fn monotonic() -> Duration {
-    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
-    FIRST.elapsed()
 }
 
 /// Machines per call at most.

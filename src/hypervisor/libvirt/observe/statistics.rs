@@ -8,7 +8,7 @@ use crate::hypervisor::libvirt::ffi::{bulk, bulk::Subject, domain};
 use crate::hypervisor::libvirt::memory::{Memory, fault, now};
 use crate::hypervisor::libvirt::record::{Record, integer};
 use crate::hypervisor::libvirt::stats::{self, GROUPS, GROUPS_SLOW, GROUPS_WITHOUT_MONITOR, NOWAIT, Polling};
-use crate::hypervisor::port::HypervisorError;
+use crate::hypervisor::port::{HypervisorError, monotonic};
 use crate::model::host::EndpointKey;
 use crate::model::measurement::{AbsentReason, Sample, SampleBatch};
 use crate::model::metric::Metric;
@@ -41,7 +41,7 @@ pub struct Plan {
 /// Figures and samples of all running machines and of the host.
 pub fn all(connect: &Connect, memory: &Memory, plan: &Plan) -> Result<Observation, HypervisorError> {
     let (time, begin) = (now(), Instant::now());
-    let monotonic = stats::monotonic();
+    let monotonic = monotonic();
     let slow = memory.next_poll().is_multiple_of(plan.polling.vcpu_every.max(1));
     let running = connect.list_all_domains(sys::VIR_CONNECT_LIST_DOMAINS_ACTIVE).map_err(fault)?;
     let running = running.into_iter().map(|each| (domain::subject(&each), each)).collect();
