@@ -3,7 +3,7 @@
 use super::exit::Failure;
 
 /// A word, what it is called here, and whether this version can do it.
-const WORDS: [(&str, &str, bool); 34] = [
+const WORDS: [(&str, &str, bool); 32] = [
     ("list", "get vms", true),
     ("ls", "get vms", true),
     ("show", "describe vm NAME", true),

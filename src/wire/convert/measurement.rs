@@ -93,7 +93,7 @@ pub fn period_point(begin: Timestamp, granularity: Duration, value: &PeriodValue
 
 /// A series of the history. Its label is the object's name for people.
 pub fn measurement_series(series: &MeasurementSeries, granularity: Duration, label: &str) -> v1::MeasurementSeries {
-    let MeasurementSeries { key, metric, points } = series;
+    let MeasurementSeries { key, metric, points, p95: _ } = series;
     v1::MeasurementSeries {
         object: key.name().to_string(),
         object_label: label.to_owned(),
