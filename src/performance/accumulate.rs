@@ -440,7 +440,7 @@ impl Feeding<'_> {
     }
 
     fn began_anew(&self, before: &OwnerReadings, readings: &PartReadings) -> bool {
-        before.part(&readings.part).is_some_and(|part| part.incarnation != readings.incarnation)
+        before.part(&readings.part).is_some_and(|part| !readings.continues(part))
     }
 
     fn began(&self, slot: &mut Slot) {
