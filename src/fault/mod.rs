@@ -14,6 +14,7 @@ pub mod catalogue;
 mod command;
 mod conditions;
 mod correlation;
+mod crossed;
 mod crossing;
 mod detect;
 mod finding;

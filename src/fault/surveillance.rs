@@ -5,7 +5,7 @@ use super::absorption::Absorption;
 use super::backing::BackingEvidence;
 use super::catalogue::{self, AlarmType};
 use super::conditions::{ConditionKey, Conditions, REPORTED_BY, Step, Timing};
-use super::crossing::Crossed;
+use super::crossed::Crossed;
 use super::detect::{self, Context};
 use super::finding::{Assessment, Finding, Hold, Sign};
 use super::list::{AlarmList, RecordEffect};

@@ -95,8 +95,13 @@ async fn rig(settings: MeasurementSettings) -> Rig {
     engine.configure_hosts(vec![registration], false).await.unwrap();
     let kept = Arc::new(Kept::default());
     let clock = {
-        let (now, wall) = (Arc::clone(&now), wall.clone());
-        move || Moment { wall: wall(), monotonic: Duration::from_secs(500 + now.load(Ordering::SeqCst)) }
+        let now = Arc::clone(&now);
+        // Both clocks from one look, or they would seem to step.
+        move || {
+            let now = now.load(Ordering::SeqCst);
+            let wall = Timestamp(MIDNIGHT + i64::try_from(now).unwrap() * 1_000_000);
+            Moment { wall, monotonic: Duration::from_secs(500 + now) }
+        }
     };
     let parts = MeasurementParts {
         settings,

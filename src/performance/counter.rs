@@ -42,7 +42,7 @@ pub fn difference(previous: Option<&Reading>, same_incarnation: bool, current: &
 /// The difference of a counter of a part between two looks at its owner.
 pub fn between(previous: Option<&OwnerReadings>, part: &PartReadings, current: &Reading) -> Delta {
     let former = previous.and_then(|previous| previous.part(&part.part));
-    let same = former.is_some_and(|former| former.incarnation == part.incarnation);
+    let same = former.is_some_and(|former| part.continues(former));
     difference(former.and_then(|former| former.get(current.metric())), same, current)
 }
 

@@ -351,9 +351,8 @@ fn integer(readings: &OwnerReadings, part: &Part, metric: Metric) -> Option<u64>
 
 /// The former value of a derived counter, if it counts on.
 fn own_before(looks: &Looks<'_>, metric: Metric) -> Option<u64> {
-    let same = |part: &&super::reading::PartReadings| {
-        looks.current.part(looks.part).is_some_and(|now| now.incarnation == part.incarnation)
-    };
+    let same =
+        |part: &&super::reading::PartReadings| looks.current.part(looks.part).is_some_and(|now| now.continues(part));
     let previous = looks.previous?;
     previous.part(looks.part).filter(same)?;
     integer(previous, looks.part, metric)

@@ -18,14 +18,16 @@ pub mod order;
 mod plan;
 mod reading;
 pub mod shed;
+mod slot;
 mod threshold;
 
-pub use accumulate::{Accumulators, MeasuredTiming};
+pub use accumulate::Accumulators;
 pub use derive::derive;
 pub use figure::{BUILT_IN, BuiltIn, Figure};
 pub use order::{Orders, Standing};
 pub use plan::Plan;
 pub use reading::{Look, OwnerReadings, PartReadings, Reading, merge};
+pub use slot::MeasuredTiming;
 pub use threshold::{Crossing, LevelState, evaluate};
 
 #[cfg(test)]

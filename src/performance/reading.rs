@@ -81,6 +81,12 @@ impl PartReadings {
         self.readings.binary_search_by_key(&metric, Reading::metric).ok().map(|at| &self.readings[at])
     }
 
+    /// True if what counts is the same as before. Of several sources of a part not every one knows the incarnation:
+    /// 0 says nothing.
+    pub fn continues(&self, before: &Self) -> bool {
+        same_incarnation(self.incarnation, before.incarnation)
+    }
+
     /// Why there is none.
     pub fn absence(&self, metric: Metric) -> Option<AbsentReason> {
         self.absent.iter().find(|(absent, _)| *absent == metric).map(|(_, reason)| *reason)
@@ -224,15 +230,21 @@ fn carried(previous: &OwnerReadings, at: Duration) -> Vec<PartReadings> {
     previous.parts.iter().map(carry).collect()
 }
 
+fn same_incarnation(one: u64, other: u64) -> bool {
+    one == other || one == 0 || other == 0
+}
+
 fn take(part: &mut PartReadings, sample: &Sample, previous: Option<&OwnerReadings>, look: &Look<'_>) {
     let former = previous.and_then(|previous| previous.part(&sample.key.part));
-    if former.is_some_and(|former| former.incarnation != sample.incarnation) {
+    if former.is_some_and(|former| !same_incarnation(former.incarnation, sample.incarnation)) {
         part.readings.clear();
         part.absent.clear();
         // It began after the look before; that is all that is known.
         part.start = previous.map(|previous| previous.time);
     }
-    part.incarnation = sample.incarnation;
+    if sample.incarnation != 0 {
+        part.incarnation = sample.incarnation;
+    }
     for (metric, number) in &sample.readings {
         let finite = !matches!(number, Number::Real(value) if !value.is_finite());
         if finite {

@@ -169,3 +169,13 @@ fn a_host_is_busy_as_far_as_it_is_neither_idle_nor_waiting() {
     let usage = second.part(&Part::Whole).unwrap().get(Metric::HostCpuUsage).unwrap().number().as_f64();
     assert!((usage - 25.0).abs() < 1e-9, "{usage}");
 }
+
+#[test]
+fn a_source_that_does_not_know_the_incarnation_takes_nothing_away() {
+    let mut stage = stage();
+    stage.cpu(0.0, 1, 0);
+    stage.see(5.0, &[sample(Part::Whole, 0, &[(Metric::VmMemoryRss, 1)])]);
+    stage.cpu(10.0, 1, SECOND);
+    near(stage.value(&Part::Whole, Metric::VmCpuUsage), 5.0);
+    near(stage.value(&Part::Whole, Metric::VmMemoryRss), 1.0);
+}

@@ -1,7 +1,10 @@
 //! Conditions that the results of periods show: built-in monitors and those of people.
 
 use super::*;
+use crate::model::AlarmProfile;
 use crate::model::PerceivedSeverity::{Major, Minor, Warning};
+use crate::model::alarm::AlarmMatch;
+use crate::model::alarm_command::AlarmCommand;
 use crate::model::measurement::{ThresholdCrossing, ThresholdDirection};
 use crate::model::metric::Metric;
 
@@ -24,8 +27,16 @@ fn part(name: &str) -> Name {
     Name::new(name)
 }
 
+/// Some types are off unless a profile switches them on.
+fn switch_on(stage: &mut Stage, alarm_type: &str) {
+    let matches = AlarmMatch { alarm_types: vec![alarm_type.to_owned()], ..AlarmMatch::default() };
+    let profile = Box::new(AlarmProfile { matches, off: Some(false), ..AlarmProfile::default() });
+    stage.command(AlarmCommand::PutProfile { name: Name::alarm_profile("on"), create: true, profile }).unwrap();
+}
+
 fn raises(alarm_type: &str, object: &Name, metric: Metric, value: f64) -> Stage {
     let mut stage = stage();
+    switch_on(&mut stage, alarm_type);
     stage.crossings(&[told(alarm_type, object, metric, value)]);
     stage.pass(601);
     assert_eq!(stage.active(), [alarm_type]);
