@@ -201,7 +201,7 @@ impl Running {
         let stop_sinks = CancellationToken::new();
         let sinks = start_sinks(settings, &vrm_id, &changes, &engine, &stop_sinks)?;
         let stop_collectors = CancellationToken::new();
-        let (kept, measured) = super::performance::open(&settings.state_directory).map_err(Failure::failed)?;
+        let (kept, measured) = super::performance::open(settings).map_err(Failure::failed)?;
         let sink = Arc::new(Kept(kept.clone()));
         let (measurement, measuring) = super::measurement::start(settings, &changes, &engine, sink, &stop_collectors);
         let parts = super::northbound::Parts {

@@ -13,8 +13,9 @@ use crate::northbound::{
 };
 use crate::performance::catalogue;
 use crate::performance::job::Refusal;
-use crate::store::{MeasurementReader, MeasurementSettings, MeasurementStore, StoreError};
-use std::path::Path;
+use crate::settings::Settings;
+use crate::store::{HistorySettings, MeasurementReader, MeasurementStore, StoreError};
+
 use std::sync::Arc;
 use tokio::sync::broadcast;
 
@@ -61,8 +62,16 @@ impl Measured {
 }
 
 /// Opens the history and starts its writer.
-pub(super) fn open(directory: &Path) -> Result<(MeasurementStore, MeasurementReader), StoreError> {
-    MeasurementStore::open(directory, MeasurementSettings::default())
+pub(super) fn open(settings: &Settings) -> Result<(MeasurementStore, MeasurementReader), StoreError> {
+    let kept = HistorySettings {
+        retention: vec![
+            (60, settings.measurement.keep_minutes),
+            (900, settings.measurement.keep_quarters),
+            (3_600, settings.measurement.keep_hours),
+        ],
+        ..HistorySettings::default()
+    };
+    MeasurementStore::open(&settings.state_directory, kept)
 }
 
 /// Waits until all results are written.

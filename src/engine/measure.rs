@@ -58,7 +58,7 @@ impl Engine {
         }
         self.inventory.put_record(&commanded(now), name, body);
         outcome.transaction.request = self.requests.remember(context, content, name, now);
-        outcome.transaction.audit = Some(audit(context, name, content, now));
+        outcome.transaction.audit = vec![audit(context, name, content, now)];
         Ok((name.clone(), Held::UntilCommit))
     }
 
@@ -87,7 +87,7 @@ impl Engine {
         }
         self.inventory.remove_record(&commanded(now), name);
         outcome.transaction.request = self.requests.remember(context, &content, name, now);
-        outcome.transaction.audit = Some(audit(context, name, &content, now));
+        outcome.transaction.audit = vec![audit(context, name, &content, now)];
         Ok(Held::UntilCommit)
     }
 

@@ -523,7 +523,7 @@ fn only_announced_changes_without_their_event_are_missed() {
     let poll = |story: &mut Story, seconds: i64, facts: Vec<Fact>| {
         story.now += seconds;
         let evidence = Evidence { periodic: true, ..story.evidence(ChangeSource::ResourceOperation) };
-        let observation = Observation { time: evidence.read, facts, errors: Vec::new() };
+        let observation = Observation { time: evidence.read, facts, errors: Vec::new(), samples: None };
         story.inventory.observe(&evidence, &key("a"), 1, observation);
         story.inventory.vitals(&key("a"), 0, None);
         story.inventory.tick(evidence.now);

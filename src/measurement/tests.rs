@@ -91,6 +91,7 @@ async fn rig(settings: MeasurementSettings) -> Rig {
         allow_insecure: false,
         labels: std::collections::BTreeMap::new(),
         origin: HostOrigin::File,
+        reserve: Default::default(),
     };
     engine.configure_hosts(vec![registration], false).await.unwrap();
     let kept = Arc::new(Kept::default());

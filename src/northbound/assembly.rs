@@ -92,7 +92,8 @@ impl Northbound {
     /// # Errors
     /// [`AssemblyError`]: a bug of this build, so the daemon must not start.
     pub fn new(parts: NorthboundParts) -> Result<Self, AssemblyError> {
-        let NorthboundParts { published, engine, closed_alarms, measurements, facts, watch_limits, vitals, stop } = parts;
+        let NorthboundParts { published, engine, closed_alarms, measurements, facts, watch_limits, vitals, stop } =
+            parts;
         let policies = Arc::new(Policies::read(&SERVICES)?);
         let calls = Arc::new(GateCounters::default());
         let connections = Arc::new(ConnectionCounters::with_ledger(Arc::clone(&calls.ledger)));

@@ -81,11 +81,6 @@ impl TestClient {
         v1::host_service_client::HostServiceClient::new(self.channel.clone())
     }
 
-    /// The daemon itself.
-    pub fn alarms(&self) -> v1::alarm_service_client::AlarmServiceClient<Channel> {
-        v1::alarm_service_client::AlarmServiceClient::new(self.channel())
-    }
-
     /// Active alarms of a type.
     pub async fn active(&self, alarm_type: &str) -> Vec<v1::Alarm> {
         let filter = format!("alarm_type = {alarm_type} AND state = ACTIVE");

@@ -94,6 +94,7 @@ impl Block {
     }
 
     /// How many numbers it holds.
+    #[cfg(test)]
     pub(super) fn numbers(&self) -> u64 {
         let of = |point: &Point| {
             let value = &point.value;

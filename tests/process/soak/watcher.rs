@@ -103,7 +103,7 @@ impl Watcher {
 
     async fn alarms(&self, client: &TestClient, patience: u64) {
         let filter = self.wanted.filter.clone();
-        let request = v1::WatchAlarmsRequest { filter, options: Some(self.options()) };
+        let request = v1::WatchAlarmsRequest { filter, options: Some(self.options()), notification_types: Vec::new() };
         if let Ok(stream) = client.alarms().watch_alarms(request).await {
             let mut stream = stream.into_inner();
             for _ in 0..patience {
