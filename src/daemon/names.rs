@@ -1,6 +1,6 @@
 //! Names of this VRM, made of settings.
 
-use crate::model::name::DnScheme;
+use crate::model::dn::DnScheme;
 use crate::settings::Settings;
 
 /// The distinguished names of this VRM.

@@ -12,8 +12,8 @@ use super::list::{AlarmList, RecordEffect};
 use super::loops::CrashLoops;
 use super::rules::Grading;
 use crate::model::alarm::ClearingKind;
+use crate::model::dn::DnScheme;
 use crate::model::incident::Incident;
-use crate::model::name::DnScheme;
 use crate::model::relation::Topology;
 use crate::model::{
     Alarm, AlarmProfile, AlarmShelf, Body, HostId, Name, Object, ObjectClass, OutsideChanges, PerceivedSeverity,

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod capability;
 pub mod capacity;
 pub mod change;
+pub mod dn;
 pub mod history;
 pub mod host;
 pub mod incident;

@@ -1,8 +1,8 @@
 //! What is read: the published state, the names of this VRM, and the clock.
 
 use crate::changes::{ChangeLog, ListCondition, ListStatus, Position, StatusReason};
+use crate::model::dn::DnScheme;
 use crate::model::host::ConnectionState;
-use crate::model::name::DnScheme;
 use crate::model::{Body, ObjectClass, Timestamp};
 use crate::wire::v1;
 use std::sync::Arc;

@@ -15,8 +15,8 @@ use vrm::hypervisor::sim::{SimOpener, SimSetup, tokio_clock};
 use vrm::inventory::InventorySettings;
 use vrm::model::Timestamp;
 use vrm::model::alarm_command::ClosedAlarmQuery;
+use vrm::model::dn::DnScheme;
 use vrm::model::history::{HistoryError, TransitionHistory};
-use vrm::model::name::DnScheme;
 use vrm::model::registration::Profile;
 use vrm::northbound::{
     ClosedAlarmPage, ClosedAlarms, Listen, Listening, Measurements, NoMeasurements, Northbound, NorthboundParts,

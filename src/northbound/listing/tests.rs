@@ -1,7 +1,7 @@
 use super::*;
 use crate::changes::{ChangeLog, Restored};
+use crate::model::dn::DnScheme;
 use crate::model::history::{HistoryError, TransitionHistory};
-use crate::model::name::DnScheme;
 use crate::model::{Body, Change, HostId, Name, Object, ObjectClass, ResourceState, Timestamp};
 use crate::northbound::failure::Failure;
 use crate::northbound::published::Published;

@@ -92,17 +92,6 @@ impl Block {
         }
         Some(block)
     }
-
-    /// How many numbers it holds.
-    #[cfg(test)]
-    pub(super) fn numbers(&self) -> u64 {
-        let of = |point: &Point| {
-            let value = &point.value;
-            let optional = [value.min, value.max, value.last, point.p95];
-            u64::from(value.value.is_ok()) + optional.iter().flatten().count() as u64
-        };
-        self.metrics.values().flatten().flatten().map(of).sum()
-    }
 }
 
 /// Differences of metric numbers are small.

@@ -1,14 +1,10 @@
 //! Numbers as multiples of a power of two, so that they can be stored as integers.
 //!
-//! Columns of integers are kept exactly. In a column with fractions every number is kept within `PRECISION` of
-//! itself: more would be noise that no reading has and no curve shows.
+//! Columns of integers are kept exactly. In a column with fractions every number is kept within 1/8192 of
+//! itself (0.012 %): more would be noise that no reading has and no curve shows.
 
 use super::bits::{BitReader, BitWriter};
 use super::column::{self, LIMIT};
-
-/// Relative error of a stored number with a fraction at most: 1/8192, 0.012 %.
-#[cfg(test)]
-pub(super) const PRECISION: f64 = 1.0 / 8192.0;
 
 /// Steps are 2^12 times finer than the least number in the column: half a step is the error.
 const FINER: i32 = 12;

@@ -113,6 +113,8 @@ fn the_class_of_a_row_is_that_of_its_name() {
         Name::alarm(Uuid::nil()),
         Name::alarm_shelf("s"),
         Name::alarm_profile("p"),
+        Name::measurement_job("j"),
+        Name::threshold_monitor("m"),
     ];
     for (name, sequence) in names.iter().zip(1_i64..) {
         connection

@@ -2,8 +2,9 @@
 
 use crate::model::annotation::{ExpectationOrigin, ExpectationSetting, Maintenance};
 use crate::model::capacity::{Amount, Capacity};
+use crate::model::dn::DnScheme;
 use crate::model::host::ConnectionState;
-use crate::model::name::{DnScheme, HostId, Name, ObjectClass};
+use crate::model::name::{HostId, Name, ObjectClass};
 use crate::model::state::{
     AdministrativeState, AvailabilityStatus, OperationalState, ProceduralStatus, ResourceState, UsageState,
 };

@@ -2,7 +2,7 @@
 
 use super::common::{Common, object_class};
 use super::{host, machine, storage};
-use crate::model::name::DnScheme;
+use crate::model::dn::DnScheme;
 use crate::model::{Body, Object};
 use crate::wire::v1;
 use v1::managed_object::Resource;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::name::DnScheme;
+use crate::model::dn::DnScheme;
 use crate::model::{Body, Name, Object, ObjectClass, ResourceState, Timestamp};
 use crate::wire::{json, v1};
 
