@@ -71,7 +71,7 @@ pub(super) fn open(settings: &Settings) -> Result<(MeasurementStore, Measurement
         ],
         ..HistorySettings::default()
     };
-    MeasurementStore::open(&settings.state_directory, kept)
+    MeasurementStore::open(&settings.state_directory, &kept)
 }
 
 /// Waits until all results are written.

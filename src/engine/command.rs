@@ -172,7 +172,7 @@ impl Envelope {
         // A caller that went away needs no answer.
         match self {
             Self::Annotate { reply, .. } | Self::Expect { reply, .. } | Self::PutRecord { reply, .. } => {
-                drop(reply.send(Err(error)))
+                drop(reply.send(Err(error)));
             }
             Self::Alarms { reply, .. } => drop(reply.send(Err(error))),
             Self::LockHost { reply, .. } => drop(reply.send(Err(error))),

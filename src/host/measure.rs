@@ -64,7 +64,10 @@ pub fn pools(host: &HostId, answers: &BTreeMap<String, Result<Space, SpaceError>
     answers.iter().map(sample).collect()
 }
 
-fn put_space(sheet: &mut Sheet, answer: &Result<Space, SpaceError>, metrics: [(Metric, fn(&Space) -> u64); 4]) {
+/// A metric and where it stands in an answer about space.
+type SpaceFigure = (Metric, fn(&Space) -> u64);
+
+fn put_space(sheet: &mut Sheet, answer: &Result<Space, SpaceError>, metrics: [SpaceFigure; 4]) {
     for (metric, of) in metrics {
         match answer {
             Ok(space) => sheet.put(metric, Some(of(space))),

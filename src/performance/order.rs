@@ -84,7 +84,7 @@ impl Orders {
 /// Machines lie below the host they run on; everything lies below `cluster`.
 pub fn covers(scope: &MeasurementScope, key: &MeasuredKey, host: Option<&HostId>) -> bool {
     let owner = key.owner.name();
-    if scope.objects.iter().any(|object| *object == owner) {
+    if scope.objects.contains(&owner) {
         return true;
     }
     if !scope.objects.is_empty() && scope.objects.contains(&key.name()) {

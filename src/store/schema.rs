@@ -96,11 +96,30 @@ const STEPS: [&str; 3] = [
      CREATE INDEX closed_alarms_by_object ON closed_alarms (object, id);
      CREATE INDEX closed_alarms_by_type ON closed_alarms (alarm_type, id);",
     // 3: definitions of machines by the sequence of the change that brought them; a state refers to its own, or holds
-    // it, if it is older than this table.
+    // it, if it is older than this table. Measurement jobs and threshold monitors are two more classes.
     "CREATE TABLE definitions (id INTEGER PRIMARY KEY, name TEXT NOT NULL, body TEXT NOT NULL) STRICT;
      CREATE INDEX definitions_by_name ON definitions (name, id);
      ALTER TABLE transitions ADD COLUMN definition INTEGER;
-     ALTER TABLE objects ADD COLUMN definition INTEGER;",
+     ALTER TABLE objects ADD COLUMN definition INTEGER;
+     ALTER TABLE transitions DROP COLUMN class;
+     ALTER TABLE transitions ADD COLUMN class TEXT GENERATED ALWAYS AS (CASE
+         WHEN name = 'vrm' THEN 'vrm'
+         WHEN name = 'cluster' THEN 'cluster'
+         WHEN name GLOB 'virtualMachines/*/snapshots/*' THEN 'snapshot'
+         WHEN name GLOB 'virtualMachines/*' THEN 'virtualMachine'
+         WHEN name GLOB 'hosts/*/storagePools/*/volumes/*' THEN 'volume'
+         WHEN name GLOB 'hosts/*/storagePools/*' THEN 'storagePool'
+         WHEN name GLOB 'hosts/*/networks/*' THEN 'network'
+         WHEN name GLOB 'hosts/*/hypervisors/*' THEN 'hypervisor'
+         WHEN name GLOB 'hosts/*' THEN 'host'
+         WHEN name GLOB 'storageBackings/*' THEN 'storageBacking'
+         WHEN name GLOB 'images/*' THEN 'image'
+         WHEN name GLOB 'alarms/*' THEN 'alarm'
+         WHEN name GLOB 'alarmShelves/*' THEN 'alarmShelf'
+         WHEN name GLOB 'alarmProfiles/*' THEN 'alarmProfile'
+         WHEN name GLOB 'measurementJobs/*' THEN 'measurementJob'
+         WHEN name GLOB 'thresholdMonitors/*' THEN 'thresholdMonitor'
+     END) VIRTUAL;",
 ];
 
 /// Version found in the database; 0 for an empty one.

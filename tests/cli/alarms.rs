@@ -36,7 +36,10 @@ async fn disk_alarm(daemon: &TestDaemon) {
 async fn a_struck_host_is_an_alarm_in_every_format() {
     let daemon = daemon().await;
     let state = daemon.state_directory().display().to_string();
-    assert_eq!(run(&daemon, &["get", "alarms"]).err, "no alarms found\n");
+    wait_for("both hosts are read, and healthy", PATIENCE, async || {
+        (run(&daemon, &["get", "alarms"]).err == "no alarms found\n").then_some(())
+    })
+    .await;
     let struck = run(&daemon, &["sim", "drop-host", "sim-1", "--state-dir", &state]);
     assert_eq!(struck.code, 0, "{}", struck.err);
     wait_for("the host is missed", PATIENCE, async || {

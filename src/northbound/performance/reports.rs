@@ -52,7 +52,7 @@ impl Performance {
         let job = job_of(&object)?;
         let mut ends = report_begins(&object, job, (self.published.now)());
         if let Some((_, after)) = &start.after {
-            let after = begin_of_id(after).ok_or_else(|| bad_token())?;
+            let after = begin_of_id(after).ok_or_else(bad_token)?;
             ends.retain(|begin| *begin < after);
         }
         let more = ends.len() > start.size;

@@ -65,7 +65,7 @@ impl<'a> BitReader<'a> {
         let mut missing = width;
         while missing > 0 {
             let byte = u64::from(*self.bytes.get(self.position / 8)?);
-            let left = 8 - (self.position % 8) as u32;
+            let left = 8 - u32::try_from(self.position % 8).ok()?;
             let taken = left.min(missing);
             let part = (byte >> (left - taken)) & ((1 << taken) - 1);
             value = (value << taken) | part;

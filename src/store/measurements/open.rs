@@ -38,7 +38,7 @@ impl MeasurementStore {
     ///
     /// # Errors
     /// [`StoreError::Newer`] for a database of a newer version, the others if the disk does not let us.
-    pub fn open(directory: &Path, settings: HistorySettings) -> Result<(Self, MeasurementReader), StoreError> {
+    pub fn open(directory: &Path, settings: &HistorySettings) -> Result<(Self, MeasurementReader), StoreError> {
         std::fs::create_dir_all(directory).map_err(|source| StoreError::Io { path: directory.to_owned(), source })?;
         let path = directory.join(FILE);
         let vitals = Arc::new(HistoryVitals::default());
@@ -53,7 +53,7 @@ impl MeasurementStore {
             outcome => outcome?,
         };
         let reader = MeasurementReader::open(&path, Arc::clone(&vitals)).map_err(unreadable)?;
-        let writer = Writer::new(connection, directory, &settings, &vitals);
+        let writer = Writer::new(connection, directory, settings, &vitals);
         let (queue, messages) = mpsc::channel();
         std::thread::Builder::new()
             .name("pm-store".to_owned())

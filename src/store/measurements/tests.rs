@@ -37,7 +37,7 @@ fn query(key: &MeasuredKey, metric: Metric, begin: Timestamp, end: Timestamp) ->
 #[tokio::test]
 async fn what_was_appended_is_read_across_the_seam_of_both_tiers() {
     let directory = tempfile::tempdir().expect("a directory");
-    let (store, reader) = MeasurementStore::open(directory.path(), HistorySettings::default()).expect("opened");
+    let (store, reader) = MeasurementStore::open(directory.path(), &HistorySettings::default()).expect("opened");
     let key = machine(7);
     for number in 0..40 {
         #[expect(clippy::cast_precision_loss, reason = "small")]

@@ -12,9 +12,6 @@ use crate::model::metric::Metric;
 use virt::domain::Domain;
 use virt_sys as sys;
 
-/// All CPUs of the host together, for `virDomainGetCPUStats`.
-const TOGETHER: i32 = -1;
-
 /// Reads a machine.
 pub fn read(handle: &Domain, known: &Known) -> Result<Record, HypervisorError> {
     let general = handle.info().map_err(fault)?;
@@ -27,10 +24,6 @@ pub fn read(handle: &Domain, known: &Known) -> Result<Record, HypervisorError> {
     record.whole.extend(state.map(|state| count(Metric::VmState, state)));
     if vcpus > 0 {
         record.whole.push(count(Metric::VmVcpuCurrent, vcpus));
-    }
-    if let Some(total) = handle.cpu_stats(TOGETHER, 1, 0).ok().and_then(|list| list.into_iter().next()) {
-        record.whole.extend(total.user_time.map(|time| count(Metric::VmCpuTimeUser, time)));
-        record.whole.extend(total.system_time.map(|time| count(Metric::VmCpuTimeSystem, time)));
     }
     add_memory(&mut record, handle);
     if !record.whole.iter().any(|(metric, _)| *metric == Metric::VmMemoryCurrent) {
