@@ -56,7 +56,7 @@ async fn a_viewer_reads_and_changes_nothing() {
         let mut viewer = RawClient::new(channel);
         for method in every_method() {
             let verb = method.rsplit('/').next().unwrap();
-            let reads = ["Get", "List", "Watch", "Pull", "Summarize"].iter().any(|prefix| verb.starts_with(prefix));
+            let reads = ["Get", "List", "Watch", "Pull", "Summarize", "Query", "Generate"].iter().any(|prefix| verb.starts_with(prefix));
             let answer = viewer.call(&method, Vec::new()).await;
             let denied = answer.is_err_and(|error| error.code() == Code::PermissionDenied);
             assert_eq!(denied, !reads || verb.contains("Session"), "{method}");
@@ -86,7 +86,7 @@ async fn health_is_open_to_all_and_follows_the_protocol() {
     let error = health.check(ask("nothing")).await.unwrap_err();
     assert_eq!((error.code(), reason(&error)), (Code::NotFound, "SERVICE_NOT_FOUND".into()));
     let list = health.list(health_v1::HealthListRequest {}).await.unwrap().into_inner().statuses;
-    assert_eq!(list.len(), 5);
+    assert_eq!(list.len(), 6);
     // An unknown service is watched, not refused, and its appearance is told.
     let mut watch = health.watch(ask("later")).await.unwrap().into_inner();
     let unknown = health_v1::health_check_response::ServingStatus::ServiceUnknown;
