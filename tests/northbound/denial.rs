@@ -56,7 +56,9 @@ async fn a_viewer_reads_and_changes_nothing() {
         let mut viewer = RawClient::new(channel);
         for method in every_method() {
             let verb = method.rsplit('/').next().unwrap();
-            let reads = ["Get", "List", "Watch", "Pull", "Summarize", "Query", "Generate"].iter().any(|prefix| verb.starts_with(prefix));
+            let reads = ["Get", "List", "Watch", "Pull", "Summarize", "Query", "Generate"]
+                .iter()
+                .any(|prefix| verb.starts_with(prefix));
             let answer = viewer.call(&method, Vec::new()).await;
             let denied = answer.is_err_and(|error| error.code() == Code::PermissionDenied);
             assert_eq!(denied, !reads || verb.contains("Session"), "{method}");
