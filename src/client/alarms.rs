@@ -2,6 +2,7 @@
 
 use super::connection::Client;
 use super::error::ClientError;
+use super::pages::all_pages;
 use crate::wire::v1;
 use tonic::Code;
 
@@ -28,27 +29,6 @@ pub struct AlarmList {
     pub position: Option<v1::StreamPosition>,
     /// What cannot be trusted now.
     pub list_status: Option<v1::ListStatus>,
-}
-
-/// Asks for all pages of a list: the request's fields, the method, and the field of the answer.
-macro_rules! all_pages {
-    ($client:expr, $request:expr, $method:ident, $field:ident) => {{
-        let mut request = $request;
-        let mut all = Vec::new();
-        loop {
-            let page = $client
-                .call(|| {
-                    let (mut service, request) = ($client.alarm_service(), request.clone());
-                    async move { service.$method(request).await }
-                })
-                .await?;
-            all.extend(page.$field);
-            if page.next_page_token.is_empty() {
-                break Ok(all);
-            }
-            request.page_token = page.next_page_token;
-        }
-    }};
 }
 
 impl Client {
@@ -142,6 +122,7 @@ impl Client {
     pub async fn alarm_shelves(&self) -> Result<Vec<v1::AlarmShelf>, ClientError> {
         all_pages!(
             self,
+            alarm_service,
             v1::ListAlarmShelvesRequest { page_size: PAGE_SIZE, ..Default::default() },
             list_alarm_shelves,
             alarm_shelves
@@ -155,6 +136,7 @@ impl Client {
     pub async fn alarm_profiles(&self) -> Result<Vec<v1::AlarmProfile>, ClientError> {
         all_pages!(
             self,
+            alarm_service,
             v1::ListAlarmProfilesRequest { page_size: PAGE_SIZE, ..Default::default() },
             list_alarm_profiles,
             alarm_profiles
@@ -195,6 +177,6 @@ impl Client {
     /// As [`Client::call`].
     pub async fn impact(&self, name: &str) -> Result<Vec<v1::ImpactedObject>, ClientError> {
         let request = v1::GetImpactRequest { name: name.to_owned(), page_size: PAGE_SIZE, ..Default::default() };
-        all_pages!(self, request, get_impact, impacted)
+        all_pages!(self, alarm_service, request, get_impact, impacted)
     }
 }

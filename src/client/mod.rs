@@ -28,6 +28,7 @@ mod error;
 mod inventory;
 mod locate;
 mod object;
+mod pages;
 mod performance;
 mod replica;
 pub mod schema;

@@ -2,32 +2,12 @@
 
 use super::connection::Client;
 use super::error::ClientError;
+use super::pages::all_pages;
 use crate::wire::v1;
 use tonic::Streaming;
 
 /// 1,000: records asked for per page; pages end at 2 MiB anyway.
 const PAGE_SIZE: i32 = 1_000;
-
-/// Asks for all pages of a list: the request, the method, and the field of the answer.
-macro_rules! all_pages {
-    ($client:expr, $request:expr, $method:ident, $field:ident) => {{
-        let mut request = $request;
-        let mut all = Vec::new();
-        loop {
-            let page = $client
-                .call(|| {
-                    let (mut service, request) = ($client.performance(), request.clone());
-                    async move { service.$method(request).await }
-                })
-                .await?;
-            all.extend(page.$field);
-            if page.next_page_token.is_empty() {
-                break Ok(all);
-            }
-            request.page_token = page.next_page_token;
-        }
-    }};
-}
 
 /// A report for people.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,7 +40,7 @@ impl Client {
         request: v1::QueryMeasurementsRequest,
     ) -> Result<Vec<v1::MeasurementSeries>, ClientError> {
         let request = v1::QueryMeasurementsRequest { page_size: PAGE_SIZE, page_token: String::new(), ..request };
-        all_pages!(self, request, query_measurements, series)
+        all_pages!(self, performance, request, query_measurements, series)
     }
 
     /// Measurement jobs by name.
@@ -69,7 +49,7 @@ impl Client {
     /// As [`Client::call`].
     pub async fn measurement_jobs(&self) -> Result<Vec<v1::MeasurementJob>, ClientError> {
         let request = v1::ListMeasurementJobsRequest { page_size: PAGE_SIZE, ..Default::default() };
-        all_pages!(self, request, list_measurement_jobs, measurement_jobs)
+        all_pages!(self, performance, request, list_measurement_jobs, measurement_jobs)
     }
 
     /// Threshold monitors by name.
@@ -78,7 +58,7 @@ impl Client {
     /// As [`Client::call`].
     pub async fn threshold_monitors(&self) -> Result<Vec<v1::ThresholdMonitor>, ClientError> {
         let request = v1::ListThresholdMonitorsRequest { page_size: PAGE_SIZE, ..Default::default() };
-        all_pages!(self, request, list_threshold_monitors, threshold_monitors)
+        all_pages!(self, performance, request, list_threshold_monitors, threshold_monitors)
     }
 
     /// The newest reports of a job, at most a page.

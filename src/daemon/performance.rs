@@ -15,7 +15,6 @@ use crate::performance::catalogue;
 use crate::performance::job::Refusal;
 use crate::settings::Settings;
 use crate::store::{HistorySettings, MeasurementReader, MeasurementStore, StoreError};
-
 use std::sync::Arc;
 use tokio::sync::broadcast;
 

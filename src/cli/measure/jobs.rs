@@ -1,7 +1,6 @@
 //! `create`, `suspend`, `resume` and `delete` of measurement jobs and threshold monitors.
 
-use super::scope::id;
-use super::scope::names;
+use super::scope::{id, names};
 use crate::cli::change::{actor, refuse_selectors, request_id};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::format::word;
